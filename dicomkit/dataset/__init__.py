@@ -1,0 +1,1 @@
+"""Many values: the immutable DataSet, its elements, paths and edits."""

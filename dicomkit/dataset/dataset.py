@@ -1,0 +1,408 @@
+"""The immutable data set: a mapping from tags to values that decodes a value when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
+from typing import Any, TypeAlias, TypeVar, overload
+
+from dicomkit.dataset import edit, show
+from dicomkit.dataset.element import Element
+from dicomkit.dataset.index import EMPTY_INDEX, Index
+from dicomkit.dataset.records import Records
+from dicomkit.dataset.repairs import Repairs
+from dicomkit.errors import MissingElementError, ValueFormatError
+from dicomkit.standard.attributes import keywords, tag_of
+from dicomkit.values.tag import Tag
+from dicomkit.values.transfer_syntax import TransferSyntax
+
+Path: TypeAlias = "tuple[int | str, ...]"
+Key: TypeAlias = "int | str | Path"
+T = TypeVar("T")
+
+_NOTHING: Any = object()
+_UNREAD: Any = object()
+
+
+class DataSet(Mapping[Any, Any]):
+    """A DICOM data set (PS3.5 section 7) that never changes.
+
+    Keys are tags, keywords and paths; values are None (empty), a scalar, or a tuple of several. A sequence is a tuple of
+    DataSets. ``assign``, ``drop``, ``merge`` and ``map`` return a new DataSet that shares everything untouched.
+
+    Parameters
+    ----------
+    elements
+        Values by keyword or tag, or Elements. Items of sequences may be dicts.
+
+    Raises
+    ------
+    ValueFormatError
+        When a value breaks the rules of its VR; names the tag.
+
+    Examples
+    --------
+    >>> ds = DataSet(PatientName="DOE^JANE", PixelSpacing=[0.5, 0.5], ContentSequence=[{"CodeMeaning": "a"}])
+    >>> ds.PatientName.family_name, ds["PixelSpacing"], ds[0x0010, 0x0010]
+    ('DOE', (0.5, 0.5), PersonName('DOE^JANE'))
+    >>> ds["ContentSequence", 0, "CodeMeaning"]
+    'a'
+    >>> ds.assign(PatientName="ROE^RICHARD").drop("PixelSpacing")
+    DataSet(2 elements)
+    """
+
+    __slots__ = ("__weakref__", "_hash", "_meta", "_overlay", "_records", "_tags", "_values")
+
+    _records: Records
+    _overlay: dict[int, Element | None]
+    _values: dict[int, Any]
+    _tags: tuple[Tag, ...] | None
+    _meta: DataSet | Index | None
+    _hash: int | None
+
+    def __init__(self, elements: Mapping[Any, Any] | Iterable[Element] = (), /, **by_keyword: Any) -> None:
+        changes = edit.changes(elements, by_keyword, type(self))
+        self._fill(Records(EMPTY_INDEX, 0, 0, None, 0, type(self)), changes, {}, None)
+
+    @classmethod
+    def of_index(cls, index: Index, meta: Index | None = None) -> DataSet:
+        """Make the DataSet of what a scanner found."""
+        return cls._of(Records(index, 0, len(index), None, 0, cls), {}, {}, meta)
+
+    @classmethod
+    def _of(
+        cls, records: Records, overlay: dict[int, Element | None], values: dict[int, Any], meta: DataSet | Index | None
+    ) -> DataSet:
+        ds = object.__new__(cls)
+        ds._fill(records, overlay, values, meta)
+        return ds
+
+    def _fill(
+        self, records: Records, overlay: dict[int, Element | None], values: dict[int, Any], meta: DataSet | Index | None
+    ) -> None:
+        _put_records(self, records)
+        _put_overlay(self, overlay)
+        _put_values(self, values)
+        _put_tags(self, None)
+        _put_meta(self, meta)
+        _put_hash(self, None)
+
+    # Reading.
+
+    def __getitem__(self, key: Any) -> Any:
+        value = self._find(key)
+        if value is _NOTHING:
+            raise self._missing(key)
+        return value
+
+    def __getattr__(self, keyword: str) -> Any:
+        tag = tag_of(keyword)
+        if tag is None:
+            raise MissingElementError(f"{keyword!r} is neither a keyword of PS3.6 nor an attribute of DataSet")
+        value = self._values.get(tag, _UNREAD)
+        if value is _UNREAD:
+            value = self._value(tag)
+        if value is _NOTHING:
+            raise self._missing(keyword)
+        return value
+
+    @overload
+    def get(self, key: Key, /) -> Any: ...
+    @overload
+    def get(self, key: Key, /, default: T) -> Any | T: ...
+    def get(self, key: Any, /, default: Any = None) -> Any:
+        """Return the value of a tag, keyword or path, or a default where it is missing."""
+        value = self._find(key)
+        return default if value is _NOTHING else value
+
+    def all(self, key: Key) -> tuple[Any, ...]:
+        """Return the values of a key as a tuple: of several, of one, or of none where it is missing or empty.
+
+        Examples
+        --------
+        >>> ds = DataSet(ImageType="DERIVED", Modality="")
+        >>> ds.all("ImageType"), ds.all("Modality"), ds.all("Rows")
+        (('DERIVED',), (), ())
+        """
+        value = self.get(key)
+        return () if value is None else value if isinstance(value, tuple) else (value,)
+
+    def element(self, key: Key) -> Element:
+        """Return the whole element of a tag, keyword or path: its VR, raw bytes, text and origin.
+
+        Raises
+        ------
+        MissingElementError
+            When there is none.
+        """
+        holder, last = self._holder(key)
+        found = holder._element(Tag.of(last)) if holder is not None and last is not None else None
+        if found is None:
+            raise self._missing(key)
+        return found
+
+    def elements(self) -> Iterator[Element]:
+        """Yield the elements in the order of their tags."""
+        for tag in self._sorted_tags():
+            found = self._element(tag)
+            assert found is not None
+            yield found
+
+    def walk(self) -> Iterator[tuple[Path, Element]]:
+        """Yield every element with its path, those of nested items after their sequence.
+
+        Examples
+        --------
+        >>> [path for path, element in DataSet(ContentSequence=[{"CodeMeaning": "a"}]).walk()]
+        [('ContentSequence',), ('ContentSequence', 0, 'CodeMeaning')]
+        """
+        for element in self.elements():
+            step: int | str = element.keyword or element.tag
+            yield (step,), element
+            if element.vr == "SQ" and element.value:
+                for number, item in enumerate(element.value):
+                    for path, inner in item.walk():
+                        yield (step, number, *path), inner
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            holder, last = self._holder(key)  # type: ignore[arg-type]
+            return holder is not None and (last is None or holder._has(Tag.of(last)))
+        except ValueFormatError:
+            return False
+
+    def __iter__(self) -> Iterator[Tag]:
+        return iter(self._sorted_tags())
+
+    def __len__(self) -> int:
+        return len(self._sorted_tags())
+
+    def values(self) -> ValuesView[Any]:
+        """The values in the order of their tags."""
+        return ValuesView(self)
+
+    def items(self) -> ItemsView[Any, Any]:
+        """Pairs of tag and value in the order of the tags."""
+        return ItemsView(self)
+
+    # Editing: every one returns a new DataSet.
+
+    def assign(self, changes: Mapping[Any, Any] | Iterable[Element] = (), /, **by_keyword: Any) -> DataSet:
+        """Return a DataSet with elements set, by keyword, tag or path, or as Elements.
+
+        Raises
+        ------
+        ValueFormatError
+            When a value breaks the rules of its VR, or a path leads nowhere.
+
+        Examples
+        --------
+        >>> ds = DataSet(ContentSequence=[{"CodeMeaning": "a"}])
+        >>> ds.assign({("ContentSequence", 0, "CodeMeaning"): "b"})["ContentSequence", 0, "CodeMeaning"]
+        'b'
+        """
+        return edit.assign(self, edit.changes(changes, by_keyword, type(self)))
+
+    def drop(self, *keys: Key) -> DataSet:
+        """Return a DataSet without these tags, keywords or paths; those that are missing make no difference."""
+        return edit.drop(self, keys)
+
+    def merge(self, other: Mapping[Any, Any]) -> DataSet:
+        """Return a DataSet with the elements of both; where both have one, the other's."""
+        return edit.merge(self, other)
+
+    def map(self, function: Callable[[Element], Any]) -> DataSet:
+        """Return a DataSet in which every element, nested ones included, went through a function.
+
+        The function returns the element itself (kept), another Element or value (replaces it), or ``dicomkit.DROP``.
+
+        Examples
+        --------
+        >>> DataSet(PatientName="a^b", Rows=3).map(lambda e: "X" if e.vr == "PN" else e).PatientName
+        PersonName('X')
+        """
+        return edit.map_elements(self, function)
+
+    def load(self) -> DataSet:
+        """Return an equal DataSet with all of its source in memory."""
+        return self._of(self._records.load(), self._overlay, {}, self.meta.load() if len(self.meta) else None)
+
+    def detach(self) -> DataSet:
+        """Return an equal DataSet that holds only its own bytes, in memory, and no path."""
+        return self._of(self._records.detach(), self._overlay, {}, self.meta.detach() if len(self.meta) else None)
+
+    # What is around the elements.
+
+    @property
+    def meta(self) -> DataSet:
+        """The File Meta Information (PS3.10 7.1), empty where there is none."""
+        if isinstance(self._meta, Index):
+            object.__setattr__(self, "_meta", DataSet.of_index(self._meta))
+        return self._meta if isinstance(self._meta, DataSet) else DataSet()
+
+    @property
+    def transfer_syntax(self) -> TransferSyntax:
+        """The transfer syntax in which the bytes are encoded; Explicit VR Little Endian for a new DataSet."""
+        return self._records.index.transfer_syntax
+
+    @property
+    def repairs(self) -> Repairs:
+        """The structural deviations that the reader tolerated."""
+        return Repairs((*self.meta._records.index.repairs, *self._records.index.repairs))
+
+    @property
+    def path(self) -> str | None:
+        """The path or URL that it was read from, or None."""
+        return getattr(self._records.index.source, "path", None)
+
+    def private_creators(self) -> dict[str, tuple[int, ...]]:
+        """Return the private creators, and the blocks (gggg00ee) that each has reserved (PS3.5 7.8.1)."""
+        found: dict[str, tuple[int, ...]] = {}
+        for tag in self._sorted_tags():
+            if tag.is_private_creator and isinstance(creator := self[tag], str):
+                found[creator] = (*found.get(creator, ()), tag & 0xFFFF0000 | (tag & 0xFF))
+        return found
+
+    def private(self, creator: str, group: int | None = None) -> dict[int, Element]:
+        """Return the elements of a private creator by the last byte of their tag.
+
+        Examples
+        --------
+        >>> ds = DataSet([Element.of((9, 0x10), "ACME", "LO"), Element.of((9, 0x1001), "x", "SH")])
+        >>> ds.private("ACME")[0x01].value
+        'x'
+        """
+        found = {}
+        for block in self.private_creators().get(creator, ()):
+            if group is None or block >> 16 == group:
+                first = block & 0xFFFF0000 | (block & 0xFF) << 8
+                for tag in self._sorted_tags():
+                    if first <= tag <= first + 0xFF and (element := self._element(tag)):
+                        found[tag & 0xFF] = element
+        return found
+
+    # Values behave as values.
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, DataSet):
+            return NotImplemented
+        from dicomkit.dataset.equality import equal
+
+        return self is other or equal(self, other)
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            from dicomkit.dataset.equality import hash_of
+
+            object.__setattr__(self, "_hash", hash_of(self))
+        return self._hash  # type: ignore[return-value]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a DataSet never changes; use ds.assign({name}=...), which returns a new one")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a DataSet never changes; use ds.drop({name!r}), which returns a new one")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return DataSet._of, (self._records.compact(), self._overlay, {}, self._meta)
+
+    def __dir__(self) -> Iterable[str]:
+        return [*super().__dir__(), *self._ipython_key_completions_()]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [tag.keyword for tag in self._sorted_tags() if tag.keyword]
+
+    def __repr__(self) -> str:
+        return show.one_line(self)
+
+    def __str__(self) -> str:
+        return show.text(self)
+
+    def _repr_html_(self) -> str:
+        return show.html(self)
+
+    # How an element is found.
+
+    def _has(self, tag: int) -> bool:
+        if tag in self._overlay:
+            return self._overlay[tag] is not None
+        return self._records.find(tag) is not None
+
+    def _value(self, tag: int) -> Any:
+        """The value of a tag, or _NOTHING."""
+        value = self._values.get(tag, _UNREAD)
+        if value is _UNREAD:
+            if tag in self._overlay:
+                element = self._overlay[tag]
+                value = _NOTHING if element is None else element.value
+            elif (record := self._records.find(tag)) is None:
+                return _NOTHING
+            else:
+                value = self._records.value(record, tag, self)
+            self._values[tag] = value
+        return value
+
+    def _element(self, tag: Tag) -> Element | None:
+        if tag in self._overlay:
+            return self._overlay[tag]
+        record = self._records.find(tag)
+        return None if record is None else self._records.element(record, tag, self._value(tag), self)
+
+    def _find(self, key: Any) -> Any:
+        """The value of a key, or _NOTHING."""
+        if isinstance(key, str):
+            tag = tag_of(key)
+            return self._value(Tag.of(key) if tag is None else tag)
+        if isinstance(key, int):
+            return self._value(key)
+        holder, last = self._holder(key)
+        if holder is None:
+            return _NOTHING
+        return holder if last is None else holder._find(last)
+
+    def _holder(self, key: Key) -> tuple[DataSet | None, int | str | None]:
+        """Follow a path to the data set that holds its last key; the key is None where the path ends with an item."""
+        if not isinstance(key, tuple):
+            return self, key
+        if len(key) == 2 and isinstance(key[0], int) and isinstance(key[1], int) and key[0] <= 0xFFFF:
+            return self, key[0] << 16 | key[1]
+        holder: DataSet | None = self
+        for sequence, number in zip(key[0::2], key[1::2], strict=False):
+            items = holder._find(sequence) if holder is not None else _NOTHING
+            if not isinstance(number, int) or items is _NOTHING or not isinstance(items, tuple):
+                return None, None
+            if not -len(items) <= number < len(items):
+                return None, None
+            holder = items[number] if isinstance(items[number], DataSet) else None
+        return holder, key[-1] if len(key) % 2 else None
+
+    def _sorted_tags(self) -> tuple[Tag, ...]:
+        if self._tags is None:
+            tags = set(self._records.tags())
+            tags.update(tag for tag, element in self._overlay.items() if element is not None)
+            tags.difference_update(tag for tag, element in self._overlay.items() if element is None)
+            object.__setattr__(self, "_tags", tuple(map(Tag, sorted(tags))))
+        return self._tags  # type: ignore[return-value]
+
+    def _missing(self, key: Any) -> MissingElementError:
+        return show.missing(self, key, keywords)
+
+    # The surroundings that its elements see (dataset/context.py).
+
+    def outward(self, tag: int) -> Any:
+        """Return the value of a tag here, or else in the nearest data set that contains this one; None without any."""
+        value = self._value(tag)
+        if value is not _NOTHING:
+            return value
+        outer = self._records.outer
+        return outer.outward(tag) if outer is not None else None
+
+    def private_creator(self, tag: int) -> str | None:
+        """Return the creator that has reserved the block of a private tag, or None (PS3.5 7.8.1)."""
+        creator = self.get(tag & 0xFFFF0000 | tag >> 8 & 0xFF)
+        return creator if isinstance(creator, str) else None
+
+
+# Slots are set through their descriptors: __setattr__ refuses, and this is quicker than object.__setattr__.
+_put_records, _put_overlay, _put_values, _put_tags, _put_meta, _put_hash = (
+    DataSet.__dict__[name].__set__ for name in ("_records", "_overlay", "_values", "_tags", "_meta", "_hash")
+)

@@ -1,0 +1,114 @@
+"""The flat index of a data set: where each element is, nested items included, with nothing decoded.
+
+The index is one buffer of records of four machine integers, in the order of the bytes. An element's children (items,
+and the elements within items) follow it directly; because offsets only grow, the end of its subtree is found by
+bisection, so that no skip pointers are stored. A scanner in another language needs only to fill the same buffer.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from dicomkit.dataset.repairs import Repair
+from dicomkit.sources import MemorySource, Source
+from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
+
+UNDEFINED_LENGTH = 1 << 16
+"""The length in the header was FFFFFFFF; the recorded one reaches over the delimiter."""
+IMPLICIT_CONTENT = 1 << 17
+"""The content of this item is in implicit VR, although the data set is not."""
+BIG_ENDIAN = 1 << 18
+"""This value, or the content of this item, is big-endian (or little-endian in a big-endian data set)."""
+DICTIONARY_VR = 1 << 19
+"""The VR comes from the dictionary, not from the header."""
+
+ITEM = 0xE000FFFE
+ITEM_DELIMITER = 0xE00DFFFE
+SEQUENCE_DELIMITER = 0xE0DDFFFE
+
+
+def to_word(tag: int) -> int:
+    """Swap the halves of a tag: the form in which a little-endian header gives it, and in which the index keeps it."""
+    return tag >> 16 | (tag & 0xFFFF) << 16
+
+
+def vr_word(vr: str) -> int:
+    """Give two letters of a VR as the little-endian number that stands in a header."""
+    return ord(vr[0]) | ord(vr[1]) << 8
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """Where the elements of a data set are.
+
+    Attributes
+    ----------
+    rows
+        Four numbers an element: its tag with halves swapped (``to_word``); the two letters of its VR as a number, with
+        flags above them, 0 for a VR that the header doesn't tell; how many bytes its value has; where in the source
+        they start. The columns are attributes of their own, made when first used.
+    windows
+        (offset, bytes) of those parts of the source that are in memory.
+    """
+
+    rows: array[int]
+    source: Source
+    windows: tuple[tuple[int, bytes], ...]
+    transfer_syntax: TransferSyntax
+    repairs: tuple[Repair, ...] = ()
+
+    @cached_property
+    def words(self) -> array[int]:
+        """The tag of each element, halves swapped."""
+        return self.rows[0::4]
+
+    @cached_property
+    def kinds(self) -> array[int]:
+        """The VR and flags of each element."""
+        return self.rows[1::4]
+
+    @cached_property
+    def lengths(self) -> array[int]:
+        """How many bytes each value has."""
+        return self.rows[2::4]
+
+    @cached_property
+    def offsets(self) -> array[int]:
+        """Where each value starts in the source."""
+        return self.rows[3::4]
+
+    def __len__(self) -> int:
+        return len(self.rows) // 4
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Index, (self.rows, self.source, self.windows, self.transfer_syntax, self.repairs)
+
+    def fetch(self, record: int) -> bytes:
+        """Return the bytes of a value."""
+        return self.read(self.offsets[record], self.lengths[record])
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return bytes of the source, from memory where they are."""
+        end = offset + length
+        for start, data in self.windows:
+            if start <= offset and end <= start + len(data):
+                return data[offset - start : end - start]
+        return self.source.read(offset, length)
+
+    def end(self, record: int) -> int:
+        """Return the record that follows the subtree of this one."""
+        return bisect_right(self.offsets, self.offsets[record] + self.lengths[record], record + 1)
+
+    def siblings(self, start: int, stop: int) -> Iterator[int]:
+        """Walk the records of one level between two records."""
+        while start < stop:
+            yield start
+            start = self.end(start)
+
+
+EMPTY_INDEX = Index(array("Q"), MemorySource(b""), (), TransferSyntax.of(EXPLICIT_VR_LITTLE_ENDIAN))

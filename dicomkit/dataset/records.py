@@ -1,0 +1,223 @@
+"""A range of the flat index as the elements of one data set: finding a tag, and decoding what is there."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Any
+
+from dicomkit.dataset.context import LUT_DESCRIPTORS, known_vr, resolve_vr
+from dicomkit.dataset.element import Element, Origin
+from dicomkit.dataset.index import (
+    BIG_ENDIAN,
+    DICTIONARY_VR,
+    IMPLICIT_CONTENT,
+    ITEM,
+    UNDEFINED_LENGTH,
+    Index,
+    to_word,
+    vr_word,
+)
+from dicomkit.sources import Bulk, MemorySource
+from dicomkit.values.charset import Charset
+from dicomkit.values.decode import decode_value
+from dicomkit.values.fragments import Fragments
+from dicomkit.values.tag import Tag
+from dicomkit.values.vr import VRS
+
+if TYPE_CHECKING:
+    from dicomkit.dataset.dataset import DataSet
+
+BULK_SIZE = 1 << 16
+"""Values of O* VRs and UN larger than this stay where they are, as Bulk."""
+_SPECIFIC_CHARACTER_SET = 0x00080005
+_NAMES = {vr_word(vr): vr for vr in (*VRS, "xs", "lt", "ox")}
+_BULK = frozenset(vr.name for vr in VRS.values() if vr.kind == "bulk")
+_CHARSET = frozenset(vr.name for vr in VRS.values() if vr.charset)
+_PLAIN = {
+    vr_word(vr.name) | flag: vr.name
+    for vr in VRS.values()
+    if vr.kind not in ("bulk", "sequence") and vr.name != "SS"
+    for flag in (0, DICTIONARY_VR)
+}
+
+
+class Records:
+    """The records from ``start`` to ``stop`` of an index.
+
+    Attributes
+    ----------
+    outer
+        The data set that contains this one, for what an element takes from outside; None at the top.
+    big_endian
+        Whether the values are big-endian.
+    flags
+        Of the item: whether its content is in another encoding than the data set.
+    """
+
+    __slots__ = ("_charset", "_positions", "big_endian", "flags", "index", "kind", "outer", "start", "stop")
+
+    def __init__(
+        self, index: Index, start: int, stop: int, outer: DataSet | None, flags: int, kind: type[DataSet]
+    ) -> None:
+        self.index = index
+        self.start = start
+        self.stop = stop
+        self.outer = outer
+        self.flags = flags
+        self.kind = kind
+        self.big_endian = index.transfer_syntax.big_endian != bool(flags & BIG_ENDIAN)
+        self._positions: dict[int, int] | None = None
+        self._charset: Charset | None = None
+
+    def positions(self) -> dict[int, int]:
+        """Return the record of each word; of two with the same tag the later one."""
+        if self._positions is None:
+            index, found, record = self.index, {}, self.start
+            words, stop = index.words, self.stop
+            while record < stop:
+                try:
+                    item = words.index(ITEM, record, stop)
+                except ValueError:
+                    item = stop
+                found.update(zip(words[record:item], range(record, item), strict=True))
+                record = index.end(item - 1) if item < stop else stop
+            self._positions = found
+        return self._positions
+
+    def find(self, tag: int) -> int | None:
+        """Return the record of a tag."""
+        return self.positions().get(tag >> 16 | (tag & 0xFFFF) << 16)
+
+    def tags(self) -> list[int]:
+        """Return the tags, unsorted."""
+        return [word >> 16 | (word & 0xFFFF) << 16 for word in self.positions()]
+
+    @property
+    def implicit_vr(self) -> bool:
+        """Whether the elements are in implicit VR."""
+        return self.index.transfer_syntax.implicit_vr != bool(self.flags & IMPLICIT_CONTENT)
+
+    def vr(self, record: int, tag: int, around: DataSet) -> tuple[str, str]:
+        """Return the VR of a record, and where it is from."""
+        kind = self.index.kinds[record]
+        vr = _NAMES.get(kind & 0xFFFF, "UN")
+        origin = "dictionary" if kind & DICTIONARY_VR else "header"
+        if vr == "UN":
+            vr, origin = ("SQ", "dictionary") if self._has_items(record) else known_vr(tag, around)
+        if vr.islower():
+            vr = resolve_vr(vr, tag, around, implicit=self.implicit_vr)
+        if vr == "SQ" and not self._is_sequence(record):
+            vr, origin = "UN", "unknown"
+        return vr, origin
+
+    def value(self, record: int, tag: int, around: DataSet) -> Any:
+        """Decode the value of a record; bulk data comes in the byte order in which it is stored."""
+        index = self.index
+        vr = _PLAIN.get(index.kinds[record])
+        if vr is not None:
+            charset = self.charset(around) if vr in _CHARSET else _DEFAULT
+            return decode_value(vr, index.fetch(record), big_endian=self.big_endian, charset=charset)
+        vr, _ = self.vr(record, tag, around)
+        if vr == "SQ":
+            return self._items(record, around)
+        if index.kinds[record] & UNDEFINED_LENGTH:
+            return self._fragments(record)
+        if vr in _BULK:
+            if index.lengths[record] > BULK_SIZE:
+                return Bulk(index.source, index.offsets[record], index.lengths[record])
+            return index.fetch(record) or None
+        charset = self.charset(around) if vr in _CHARSET else _DEFAULT
+        value = decode_value(vr, index.fetch(record), big_endian=self.big_endian, charset=charset)
+        if tag in LUT_DESCRIPTORS and vr == "SS" and isinstance(value, tuple) and len(value) == 3:
+            return value[0] & 0xFFFF, value[1], value[2] & 0xFFFF  # PS3.3 C.11.1.1: the outer two are unsigned
+        return value
+
+    def element(self, record: int, tag: Tag, value: Any, around: DataSet) -> Element:
+        """Return a record as an Element."""
+        index = self.index
+        vr, vr_origin = self.vr(record, tag, around)
+        offset, length = index.offsets[record], index.lengths[record]
+        origin = Origin(offset, length, vr_origin, self.big_endian, self.charset(around))
+        if length > BULK_SIZE or vr == "SQ" or isinstance(value, Fragments):
+            return Element(tag, vr, value, Bulk(index.source, offset, length), origin)
+        return Element(tag, vr, value, index.fetch(record), origin)
+
+    def charset(self, around: DataSet) -> Charset:
+        """Return the character set in force: the data set's own, or that of the one around it (PS3.5 6.1.2.5)."""
+        if self._charset is None:
+            record = self.find(_SPECIFIC_CHARACTER_SET)
+            outer = self.outer
+            if record is not None and self.index.lengths[record]:
+                self._charset = Charset.of(self.index.fetch(record).decode("latin-1").strip(" \0"))
+            else:
+                self._charset = outer._records.charset(outer) if outer is not None else _DEFAULT
+        return self._charset
+
+    def load(self) -> Records:
+        """Return the same records over a source in memory."""
+        source = self.index.source
+        if isinstance(source, MemorySource):
+            return self
+        data = source.read(0, source.size)
+        index = self.index
+        loaded = Index(index.rows, MemorySource(data), ((0, data),), index.transfer_syntax, index.repairs)
+        return Records(loaded, self.start, self.stop, self.outer, self.flags, self.kind)
+
+    def detach(self) -> Records:
+        """Return the same records over their own bytes only."""
+        index = self.index
+        if self.start == self.stop:
+            return self
+        first = index.offsets[self.start]
+        last = max(index.offsets[r] + index.lengths[r] for r in (self.start, *index.siblings(self.start, self.stop)))
+        data = index.read(first, last - first)
+        rows = index.rows[4 * self.start : 4 * self.stop]
+        rows[3::4] = array("Q", [offset - first for offset in rows[3::4]])
+        compact = Index(rows, MemorySource(data), ((0, data),), index.transfer_syntax, index.repairs)
+        return Records(compact, 0, self.stop - self.start, self.outer, self.flags, self.kind)
+
+    def compact(self) -> Records:
+        """Return the same records with no more of the index than they need, over the same source."""
+        index = self.index
+        if self.stop - self.start == len(index):
+            return self
+        rows = index.rows[4 * self.start : 4 * self.stop]
+        windows = tuple(
+            (start, data) for start, data in index.windows if rows and start <= rows[-1] and rows[3] < start + len(data)
+        )
+        smaller = Index(rows, index.source, windows, index.transfer_syntax, index.repairs)
+        return Records(smaller, 0, self.stop - self.start, self.outer, self.flags, self.kind)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Records, (self.index, self.start, self.stop, self.outer, self.flags, self.kind)
+
+    def _has_items(self, record: int) -> bool:
+        after = record + 1
+        return after < self.stop and after < self.index.end(record) and self.index.words[after] == ITEM
+
+    def _is_sequence(self, record: int) -> bool:
+        return self.index.lengths[record] == 0 or self._has_items(record) or bool(
+            self.index.kinds[record] & UNDEFINED_LENGTH
+        )
+
+    def _items(self, record: int, around: DataSet) -> tuple[DataSet, ...]:
+        index, stop = self.index, self.index.end(record)
+        items = []
+        for item in index.siblings(record + 1, stop):
+            records = Records(index, item + 1, index.end(item), around, index.kinds[item], self.kind)
+            items.append(self.kind._of(records, {}, {}, None))
+        return tuple(items)
+
+    def _fragments(self, record: int) -> Fragments:
+        index, stop = self.index, self.index.end(record)
+        children = range(record + 1, stop)
+        if not children:
+            return Fragments(b"", (), ())
+        table = index.fetch(children[0])
+        rest = children[1:]
+        first = index.offsets[rest[0]] if rest else 0
+        parts = tuple(Bulk(index.source, index.offsets[child], index.lengths[child]) for child in rest)
+        return Fragments(table, parts, tuple(index.offsets[child] - first for child in rest))
+
+
+_DEFAULT = Charset.of(None)

@@ -1,0 +1,1 @@
+"""Tables, trees and cards as HTML and as plain text; nothing here knows what a DataSet is."""

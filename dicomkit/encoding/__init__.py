@@ -1,0 +1,1 @@
+"""Between bytes and DataSet: transfer syntaxes, Part 10 files, encapsulated pixel data."""

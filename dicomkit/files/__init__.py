@@ -1,0 +1,1 @@
+"""The verbs that join sources and encodings."""

@@ -1,0 +1,140 @@
+"""From the integers that a codec gives to stored values: size, precision and sign against the description."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicomkit.errors import PixelError
+from dicomkit.pixels.bits import clear_unused
+from dicomkit.pixels.description import PixelDescription
+
+Result = TypeVar("Result")
+
+LOSSLESS = {
+    "1.2.840.10008.1.2.5",
+    "1.2.840.10008.1.2.8.1",
+    *(f"1.2.840.10008.1.2.4.{part}" for part in (57, 70, 80, 90, 110, 201, 202)),
+}
+"""Encapsulated transfer syntaxes that keep every bit, so that a cell has unused bits as a native one has."""
+
+
+class Coded(NamedTuple):
+    """What a coded image says of itself."""
+
+    name: str
+    rows: int
+    columns: int
+    components: int
+    precision: int
+    signed: bool = False
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of the integer that codecs put a sample into."""
+        return 1 if self.precision <= 8 else 2 if self.precision <= 16 else 4
+
+
+def check(coded: Coded, description: PixelDescription) -> tuple[str, ...]:
+    """Compare what a coded image says with what the data set says.
+
+    Parameters
+    ----------
+    coded : Coded
+    description : PixelDescription
+
+    Returns
+    -------
+    tuple of str
+        Contradictions that real files show and that do no harm: precision, sign.
+
+    Raises
+    ------
+    PixelError
+        If the sizes differ, or samples don't fit their cells.
+
+    Examples
+    --------
+    >>> check(Coded("JPEG-LS", 2, 2, 1, 16), PixelDescription(rows=2, columns=2, bits_allocated=16, bits_stored=12))
+    ('JPEG-LS samples have 16 bits, BitsStored is 12',)
+    """
+    has = coded.rows, coded.columns, coded.components
+    wants = description.rows, description.columns, description.samples_per_pixel
+    if has != wants:
+        raise PixelError(f"the {coded.name} image has (rows, columns, samples) {has}, the data set says {wants}")
+    if coded.precision > description.dtype.itemsize * 8:
+        raise PixelError(
+            f"{coded.name} samples have {coded.precision} bits, BitsAllocated is {description.bits_allocated}"
+        )
+    notes = []
+    if coded.precision != description.bits_stored:
+        notes.append(f"{coded.name} samples have {coded.precision} bits, BitsStored is {description.bits_stored}")
+    if coded.signed and not description.signed:
+        notes.append(f"{coded.name} samples are signed, PixelRepresentation is 0")
+    return tuple(notes)
+
+
+def room(coded: Coded, description: PixelDescription, out: NDArray[Any] | None) -> NDArray[Any] | None:
+    """A view of ``out`` that a codec can decode into, or None where it gives another type."""
+    kind = "i" if coded.signed else "u"
+    if out is None or out.dtype.itemsize != coded.itemsize or not out.flags.c_contiguous:
+        return None
+    return out.view(f"{kind}{coded.itemsize}")
+
+
+def run(decode: Callable[[], Result], name: str) -> Result:
+    """Call a foreign decoder; whatever it raises on bad bytes becomes a PixelError."""
+    try:
+        return decode()
+    except (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise PixelError(f"the {name} data is broken: {error}") from error
+
+
+def store(array: NDArray[Any], coded: Coded, description: PixelDescription, out: NDArray[Any] | None) -> NDArray[Any]:
+    """Turn what a codec gave into stored values.
+
+    Parameters
+    ----------
+    array : ndarray
+        Samples of the codec, signed or unsigned, of any integer size.
+    coded : Coded
+    description : PixelDescription
+    out : ndarray or None
+        Where to put the result.
+
+    Returns
+    -------
+    ndarray
+        ``frame_shape`` and ``dtype`` of the description: unsigned samples become two's complement, and the other way
+        round, as PixelRepresentation says; unused bits are cleared where the encoding is lossless.
+
+    Examples
+    --------
+    >>> signed = PixelDescription(rows=1, columns=2, bits_allocated=16, bits_stored=12, pixel_representation=1)
+    >>> store(np.array([[1, 4095]], np.uint16), Coded("JPEG", 1, 2, 1, 12), signed, None).tolist()
+    [[1, -1]]
+    """
+    shape, dtype = description.frame_shape, description.dtype
+    if array.size != np.prod(shape):
+        raise PixelError(f"the {coded.name} decoder gave {array.shape}, not {shape}")
+    array = array.reshape(shape)
+    cells = f"{array.dtype.kind}{dtype.itemsize}"  # widened as the samples' own sign wants, then viewed as the data
+    set wants if out is not None and np.may_share_memory(array, out):
+        result = out
+    elif out is not None:
+        out.view(cells)[...] = array
+        result = out
+    else:
+        result = np.ascontiguousarray(array, dtype=cells).view(dtype)
+    width = dtype.itemsize * 8
+    if not result.flags.writeable:
+        result = result.copy()
+    if coded.precision < width and coded.signed != description.signed:
+        np.left_shift(result, width - coded.precision, out=result)
+        np.right_shift(result, width - coded.precision, out=result)
+    if coded.precision > description.bits_stored and description.transfer_syntax_uid in LOSSLESS:
+        clear_unused(result, description)
+    return result

@@ -1,0 +1,140 @@
+"""The markers of JPEG and JPEG-LS streams: what they hold, and whether they end (T.81 Annex B, T.87 Annex C)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from dicomkit.errors import PixelError
+
+END_OF_IMAGE = b"\xff\xd9"
+
+_EOI, _SOS, _APP0, JPEG_LS = 0xD9, 0xDA, 0xE0, 0xF7
+_FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, JPEG_LS}
+_OTHER_FRAMES = {0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+_ALONE = {0x01, *range(0xD0, 0xD8)}
+# A marker that ends coded data: not a stuffed zero (JPEG) or zero bit (JPEG-LS), a restart, or fill.
+_AFTER_JPEG = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")
+_AFTER_JPEG_LS = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
+
+
+class JpegStream(NamedTuple):
+    """What the markers of a stream say.
+
+    ``process`` is the low byte of the frame marker: 0xC0 baseline, 0xC1 extended, 0xC2 progressive, 0xC3 lossless,
+    0xF7 JPEG-LS. ``sampling`` holds (horizontal, vertical) factors by component. ``scans`` counts the components of
+    each scan. ``end`` is the offset after the EOI marker, or None where there is none.
+    """
+
+    start: int
+    process: int
+    precision: int
+    rows: int
+    columns: int
+    jfif: bool
+    sampling: tuple[tuple[int, int], ...]
+    scans: tuple[int, ...]
+    end: int | None
+
+    @property
+    def components(self) -> int:
+        """Number of components."""
+        return len(self.sampling)
+
+
+def read_markers(data: bytes) -> JpegStream:
+    """Walk the markers of a stream from SOI to EOI.
+
+    Parameters
+    ----------
+    data : bytes
+
+    Returns
+    -------
+    JpegStream
+
+    Raises
+    ------
+    PixelError
+        If it doesn't begin as a stream does, a header is cut short, or nothing follows it.
+
+    Examples
+    --------
+    >>> read_markers(b"not a JPEG")
+    Traceback (most recent call last):
+    ...
+    dicomkit.errors.PixelError: no JPEG stream: it begins with 6e6f7420 [offset 0]
+    """
+    soi = re.match(rb"\xff*\xff\xd8\xff", data)
+    if soi is None:
+        raise PixelError(f"no JPEG stream: it begins with {data[:4].hex()}", offset=0)
+    start = soi.end() - 3
+    position = start + 2
+    frame: tuple[int, int, int, int, tuple[tuple[int, int], ...]] | None = None
+    scans: list[int] = []
+    end: int | None = None
+    jfif = False
+    while end is None:
+        marker, after = _marker(data, position)
+        if marker is None:  # the data ends between markers
+            break
+        if marker == _EOI:
+            end = after
+        elif marker in _ALONE:
+            position = after
+        else:
+            body = _segment(data, after)
+            jfif = jfif or (marker == _APP0 and body.startswith(b"JFIF\0"))
+            if marker in _FRAMES:
+                frame = (marker, *_frame_header(body, after))
+            elif marker in _OTHER_FRAMES:
+                raise PixelError(
+                    f"JPEG process SOF{marker - 0xC0} (hierarchical or arithmetic) can't be decoded", offset=position
+                )
+            position = after + 2 + len(body)
+            if marker == _SOS:
+                if frame is None or not body:
+                    raise PixelError("a JPEG scan comes before the frame header", offset=position)
+                scans.append(body[0])
+                position = _skip_scan(data, position, frame[0])
+    if frame is None or not scans:
+        raise PixelError("cut short: the JPEG stream ends before its image data", offset=len(data))
+    marker_code, precision, rows, columns, sampling = frame
+    return JpegStream(start, marker_code, precision, rows, columns, jfif, sampling, tuple(scans), end)
+
+
+def _marker(data: bytes, position: int) -> tuple[int | None, int]:
+    """The marker at a position, after fill bytes, and the offset behind it; no marker where nothing but fill is left."""
+    after = position
+    while after < len(data) and data[after] == 0xFF:
+        after += 1
+    if after >= len(data):
+        return None, after
+    if after == position or data[after] == 0:
+        if not data[position:].strip(b"\0"):
+            return None, len(data)
+        raise PixelError(f"no JPEG marker where one must be: {data[position : position + 4].hex()}", offset=position)
+    return data[after], after + 1
+
+
+def _segment(data: bytes, position: int) -> bytes:
+    """The content of the marker segment whose length stands at a position."""
+    length = int.from_bytes(data[position : position + 2], "big")
+    body = data[position + 2 : position + length]
+    if length < 2 or len(body) != length - 2:
+        raise PixelError("cut short: a JPEG header segment runs past the end", offset=position)
+    return body
+
+
+def _frame_header(body: bytes, offset: int) -> tuple[int, int, int, tuple[tuple[int, int], ...]]:
+    """Precision, rows, columns and sampling factors of a frame header."""
+    if len(body) < 6 or len(body) < 6 + 3 * body[5]:
+        raise PixelError("the JPEG frame header is cut short", offset=offset)
+    rows, columns = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
+    return body[0], rows, columns, tuple((body[7 + 3 * i] >> 4, body[7 + 3 * i] & 15) for i in range(body[5]))
+
+
+def _skip_scan(data: bytes, position: int, process: int) -> int:
+    """The offset of the marker that ends the coded data of a scan, or of the end."""
+    found = (_AFTER_JPEG_LS if process == JPEG_LS else _AFTER_JPEG).search(data, position)
+    return found.start() if found else len(data)

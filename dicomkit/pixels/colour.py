@@ -1,0 +1,94 @@
+"""Colour samples to RGB, by photometric interpretation (PS3.3 C.7.6.3.1.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicomkit.errors import PixelError, UnsupportedError
+
+RGB_ALREADY = ("RGB", "YBR_RCT", "YBR_ICT", "XYB")
+"""What a decoder returns as RGB: the colour transformation of JPEG 2000 and JPEG XL is part of the encoding."""
+
+GREY = ("MONOCHROME1", "MONOCHROME2")
+_FULL = ("YBR_FULL", "YBR_FULL_422")
+_PARTIAL = ("YBR_PARTIAL_420", "YBR_PARTIAL_422")
+_RETIRED = ("HSV", "ARGB", "CMYK")
+# Inverse of the equations of CCIR 601: how much of (Cb, Cr) red, green and blue get.
+_CHROMINANCE = np.array([[0, 1.402], [-0.344136, -0.714136], [1.772, 0]])
+_PARTIAL_LUMINANCE, _PARTIAL_CHROMINANCE = 255 / 219, 255 / 224
+
+
+def to_rgb(array: NDArray[Any], photometric_interpretation: str, *, bits: int = 8) -> NDArray[Any]:
+    """Convert colour samples to RGB.
+
+    Parameters
+    ----------
+    array : ndarray
+        ``(..., 3)`` unsigned integers.
+    photometric_interpretation : str
+        RGB, YBR_FULL, YBR_FULL_422 (brought to full size), YBR_PARTIAL_420, YBR_ICT or YBR_RCT (already undone).
+    bits : int
+        Bits of a sample (BitsStored).
+
+    Returns
+    -------
+    ndarray
+        ``(..., 3)`` of the same type.
+
+    Raises
+    ------
+    PixelError
+        If the samples are not three.
+    UnsupportedError
+        For retired photometric interpretations (HSV, ARGB, CMYK) and unknown ones.
+
+    Examples
+    --------
+    >>> to_rgb(np.array([[76, 85, 255]], np.uint8), "YBR_FULL").tolist()
+    [[254, 0, 0]]
+    """
+    if photometric_interpretation in _RETIRED:
+        raise UnsupportedError(f"the retired photometric interpretation {photometric_interpretation}")
+    if array.shape[-1] != 3:
+        raise PixelError(f"{photometric_interpretation} of {array.shape[-1]} samples per pixel")
+    if photometric_interpretation in RGB_ALREADY:
+        return array
+    if photometric_interpretation not in (*_FULL, *_PARTIAL):
+        raise UnsupportedError(f"the photometric interpretation {photometric_interpretation!r}")
+    scale = (1 << bits) / 256
+    luminance = array[..., 0].astype(np.float32)
+    chrominance = array[..., 1:].astype(np.float32) - np.float32(128 * scale)
+    if photometric_interpretation in _PARTIAL:
+        luminance = (luminance - np.float32(16 * scale)) * np.float32(_PARTIAL_LUMINANCE)
+        chrominance *= np.float32(_PARTIAL_CHROMINANCE)
+    rgb = chrominance @ _CHROMINANCE.T.astype(np.float32)
+    rgb += luminance[..., None]
+    np.rint(rgb, out=rgb)
+    return np.clip(rgb, 0, (1 << bits) - 1, out=rgb).astype(array.dtype)
+
+
+def to_8_bits(array: NDArray[Any], bits: int) -> NDArray[np.uint8]:
+    """Scale unsigned samples of some bits to 8.
+
+    Parameters
+    ----------
+    array : ndarray of unsigned integers
+    bits : int
+        Bits of a sample; the range 0 to 2**bits - 1 becomes 0 to 255.
+
+    Returns
+    -------
+    ndarray of uint8
+
+    Examples
+    --------
+    >>> to_8_bits(np.array([0, 2048, 4095], np.uint16), 12).tolist()
+    [0, 128, 255]
+    """
+    if bits == 8:
+        return array.astype(np.uint8, copy=False)
+    scaled = array.astype(np.float64) * (255 / ((1 << bits) - 1))
+    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)

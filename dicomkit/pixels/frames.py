@@ -1,0 +1,378 @@
+"""Frames of a data set, one at a time or as a stack, each read without touching the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicomkit.errors import PixelError
+from dicomkit.pixels.codecs import native
+from dicomkit.pixels.codecs.registry import decoder, is_encapsulated, sniff
+from dicomkit.pixels.description import Decoded, PixelDescription, describe
+from dicomkit.pixels.offsets import frame_span
+from dicomkit.values.fragments import Fragments
+from dicomkit.values.tag import Tag
+
+if TYPE_CHECKING:
+    from dicomkit.dataset.dataset import DataSet
+    from dicomkit.sources import Bulk
+
+FRAME_LIMIT = 2**31
+"""Bytes of a decoded frame above which `frame` wants to be asked explicitly."""
+
+
+def frame(ds: DataSet, index: int = 0, *, limit: int = FRAME_LIMIT) -> NDArray[Any]:
+    """Decode one frame.
+
+    Samples are as stored: YBR stays YBR unless the encoding itself undoes its colour transformation (JPEG 2000, JPEG
+    XL). Only the bytes of this frame are read.
+
+    Parameters
+    ----------
+    ds : DataSet
+        An image.
+    index : int
+        Frame, from 0.
+    limit : int
+        Bytes of a decoded frame above which to refuse.
+
+    Returns
+    -------
+    ndarray
+        ``(rows, columns)`` or ``(rows, columns, samples)`` stored values (PS3.5 8.1.1) in native byte order; 1-bit
+        cells are uint8 of 0 and 1.
+
+    Raises
+    ------
+    PixelError
+        If the frame can't be described, is not there, is cut short or broken; it names the frame.
+    UnsupportedError
+        If its transfer syntax can't be decoded.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> ds = dk.DataSet({"Rows": 2, "Columns": 2, "BitsAllocated": 8, "PixelData": b"\\x00\\x01\\x02\\x03"})
+    >>> frame(ds).tolist()
+    [[0, 1], [2, 3]]
+    """
+    return frame_with_notes(ds, index, limit=limit).array
+
+
+def frame_with_notes(ds: DataSet, index: int = 0, *, limit: int = FRAME_LIMIT) -> Decoded:
+    """Decode one frame and tell what was mended, and what its samples mean.
+
+    Parameters
+    ----------
+    ds : DataSet
+    index : int
+        Frame, from 0.
+    limit : int
+        Bytes of a decoded frame above which to refuse.
+
+    Returns
+    -------
+    Decoded
+        ``array`` as `frame` gives it, ``photometric_interpretation`` of these samples, and ``notes``.
+
+    Raises
+    ------
+    PixelError, UnsupportedError
+        As `frame`.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> ds = dk.DataSet({"Rows": 1, "Columns": 2, "BitsAllocated": 8, "SamplesPerPixel": 1, "PixelData": b"\\x00\\x01"})
+    >>> frame_with_notes(ds).notes
+    ('no PhotometricInterpretation: taken as MONOCHROME2',)
+    """
+    return _decode(_source(ds, limit), index)
+
+
+def frames(
+    ds: DataSet,
+    indices: Iterable[int] | None = None,
+    *,
+    out: NDArray[Any] | None = None,
+    workers: int = 1,
+    limit: int = FRAME_LIMIT,
+) -> NDArray[Any]:
+    """Decode frames into one stack.
+
+    Parameters
+    ----------
+    ds : DataSet
+    indices : iterable of int, optional
+        Frames, from 0; all by default.
+    out : ndarray, optional
+        Where to put them: ``(n, rows, columns[, samples])``, C-contiguous.
+    workers : int
+        Threads that decode; native frames gain nothing from more than one.
+    limit : int
+        Bytes of one decoded frame above which to refuse.
+
+    Returns
+    -------
+    ndarray
+        ``(n, rows, columns)`` or ``(n, rows, columns, samples)``.
+
+    Raises
+    ------
+    PixelError, UnsupportedError
+        As `frame`.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> ds = dk.DataSet({"Rows": 1, "Columns": 2, "NumberOfFrames": 2, "BitsAllocated": 8, "PixelData": b"\\1\\2\\3\\4"})
+    >>> frames(ds).tolist(), frames(ds, [1]).shape
+    ([[[1, 2]], [[3, 4]]], (1, 1, 2))
+    """
+    source = _source(ds, limit)
+    description = source.description
+    wanted = range(description.number_of_frames) if indices is None else tuple(indices)
+    if wanted:  # before a stack is allocated for frames that can't be there
+        _check_present(source, max(wanted))
+    shape = (len(wanted), *description.frame_shape)
+    if out is None:
+        try:
+            out = np.empty(shape, description.dtype)
+        except (MemoryError, ValueError) as error:
+            raise PixelError(f"no memory for {len(wanted)} frames", hint="decode fewer frames at once") from error
+    elif out.shape != shape or out.dtype != description.dtype or not out.flags.c_contiguous:
+        raise PixelError(f"out is not a C-contiguous array of shape {shape} and type {description.dtype}")
+
+    def put(place: int) -> None:
+        _decode(source, wanted[place], out=out[place])
+
+    if workers > 1 and len(wanted) > 1:
+        with ThreadPoolExecutor(workers) as pool:
+            for _ in pool.map(put, range(len(wanted))):
+                pass
+    else:
+        for place in range(len(wanted)):
+            put(place)
+    return out
+
+
+def iter_frames(
+    ds: DataSet, indices: Iterable[int] | None = None, *, limit: int = FRAME_LIMIT
+) -> Iterator[NDArray[Any]]:
+    """Decode frames one after the other, holding one at a time.
+
+    Parameters
+    ----------
+    ds : DataSet
+    indices : iterable of int, optional
+        Frames, from 0; all by default.
+    limit : int
+        Bytes of one decoded frame above which to refuse.
+
+    Yields
+    ------
+    ndarray
+        As `frame` gives it.
+
+    Raises
+    ------
+    PixelError, UnsupportedError
+        As `frame`.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> ds = dk.DataSet({"Rows": 1, "Columns": 1, "NumberOfFrames": 2, "BitsAllocated": 8, "PixelData": b"\\1\\2"})
+    >>> [int(frame.sum()) for frame in iter_frames(ds)]
+    [1, 2]
+    """
+    source = _source(ds, limit)
+    for index in range(source.description.number_of_frames) if indices is None else indices:
+        yield _decode(source, index).array
+
+
+def encoded_frame(ds: DataSet, index: int = 0) -> bytes:
+    """Read the encoded bytes of one frame of encapsulated pixel data, its fragments joined.
+
+    Parameters
+    ----------
+    ds : DataSet
+        An image whose pixel data is encapsulated.
+    index : int
+        Frame, from 0.
+
+    Returns
+    -------
+    bytes
+        With the padding of the last fragment, unless an Extended Offset Table tells the length.
+
+    Raises
+    ------
+    PixelError
+        If the pixel data is native, or the frame is not there.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> ds = dk.DataSet({"Rows": 1, "Columns": 1, "BitsAllocated": 8, "PixelData": b"\\x01\\x00"})
+    >>> encoded_frame(ds)
+    Traceback (most recent call last):
+    ...
+    dicomkit.errors.PixelError: frame 0: the pixel data is native, not encapsulated
+    """
+    source = _source(ds, FRAME_LIMIT)
+    if not isinstance(source.value, Fragments):
+        raise PixelError("the pixel data is native, not encapsulated", frame=index)
+    return _encoded(source, index)[0]
+
+
+def native_slices(ds: DataSet) -> tuple[bytes | Bulk, int] | None:
+    """Tell where native frames lie that are arrays as they stand: whole little-endian cells, interleaved.
+
+    Frame ``i`` occupies ``frame_bytes`` bytes from ``i * frame_bytes``. Where BitsStored is less than BitsAllocated
+    the cells still want `dicomkit.pixels.bits.clear_unused`.
+
+    Parameters
+    ----------
+    ds : DataSet
+
+    Returns
+    -------
+    tuple of (bytes or Bulk, int), or None
+        The value and the bytes of a frame; None where frames need decoding, or where bytes are missing.
+
+    Raises
+    ------
+    PixelError
+        If the pixels can't be described.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> native_slices(dk.DataSet({"Rows": 1, "Columns": 2, "BitsAllocated": 8, "PixelData": b"\\1\\2"}))
+    (b'\\x01\\x02', 2)
+    """
+    description = describe(ds)
+    value = ds.get(description.attribute)
+    if value is None or isinstance(value, Fragments):
+        return None
+    if description.bits_allocated not in (8, 16, 32, 64) or description.subsampled or description.planar_configuration:
+        return None
+    if description.big_endian or description.frame_bytes * description.number_of_frames > len(value):
+        return None
+    return value, description.frame_bytes
+
+
+def frame_cells(ds: DataSet, index: int = 0) -> tuple[NDArray[Any], PixelDescription]:
+    """Decode whole pixel cells of a frame, with the bits that don't belong to the stored value.
+
+    Parameters
+    ----------
+    ds : DataSet
+    index : int
+        Frame, from 0.
+
+    Returns
+    -------
+    tuple of (ndarray, PixelDescription)
+        Unsigned cells as `frame` arranges them, and the data set's description.
+
+    Raises
+    ------
+    PixelError, UnsupportedError
+        As `frame`.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> ds = dk.DataSet({"Rows": 1, "Columns": 1, "BitsAllocated": 16, "BitsStored": 12, "PixelData": b"\\x01\\x80"})
+    >>> hex(frame_cells(ds)[0][0, 0]), hex(frame(ds)[0, 0])
+    ('0x8001', '0x1')
+    """
+    source = _source(ds, FRAME_LIMIT)
+    allocated = source.description.bits_allocated
+    whole = replace(source.description, bits_stored=allocated, high_bit=allocated - 1, pixel_representation=0)
+    return _decode(source._replace(description=whole), index).array, source.description
+
+
+class _Source(NamedTuple):
+    """All that decoding frames of one data set needs."""
+
+    description: PixelDescription
+    value: bytes | Bulk | Fragments
+    extended_offsets: bytes
+    extended_lengths: bytes
+
+
+def _source(ds: DataSet, limit: int) -> _Source:
+    """Collect what decoding needs, and refuse frames that are too large."""
+    description = describe(ds)
+    value = ds.get(description.attribute)
+    if description.big_endian:  # a decoded value has had its words swapped, which is wrong for cells of another size
+        raw = ds.element(description.attribute).raw
+        if raw is None:
+            description = replace(description, big_endian=False)
+        else:
+            value = raw
+    if value is None:
+        raise PixelError(f"{description.attribute} is empty", tag=Tag.of(description.attribute))
+    if description.decoded_bytes > limit:
+        raise PixelError(
+            f"a frame of {description.frame_shape} takes {description.decoded_bytes} bytes, more than the limit of
+            {limit}", hint="pass a higher limit if this is meant",
+        )
+    if isinstance(value, Fragments):
+        offsets, lengths = ds.get("ExtendedOffsetTable"), ds.get("ExtendedOffsetTableLengths")
+        return _Source(description, value, bytes(offsets or b""), bytes(lengths or b""))
+    return _Source(native.settle(description, len(value)), value, b"", b"")
+
+
+def _check_present(source: _Source, index: int) -> None:
+    """Raise where a frame can't be there, whatever its bytes."""
+    description, value = source.description, source.value
+    if isinstance(value, Fragments):
+        frame_span(value, index, description.number_of_frames)
+    elif description.frame_bits * (index + 1) > len(value) * 8:
+        native.read_frame(value, description, index)
+
+
+def _encoded(source: _Source, index: int) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes of an encapsulated frame, and remarks on how they were found."""
+    value = source.value
+    assert isinstance(value, Fragments)
+    span = frame_span(
+        value,
+        index,
+        source.description.number_of_frames,
+        extended_offsets=source.extended_offsets,
+        extended_lengths=source.extended_lengths,
+    )
+    parts = value.parts[span.first : span.last]
+    data = bytes(parts[0]) if len(parts) == 1 else b"".join(bytes(part) for part in parts)
+    return data[: span.length], span.notes
+
+
+def _decode(source: _Source, index: int, *, out: NDArray[Any] | None = None) -> Decoded:
+    """Decode one frame of a source; errors name the frame."""
+    description, value = source.description, source.value
+    if index < 0 or not isinstance(value, Fragments) and index >= description.number_of_frames:
+        raise PixelError(f"there are {description.number_of_frames} frames, counted from 0", frame=index)
+    if not isinstance(value, Fragments):
+        return native.read_frame(value, description, index, out=out)
+    data, notes = _encoded(source, index)
+    uid = description.transfer_syntax_uid
+    try:
+        if not is_encapsulated(uid):
+            guess = sniff(data)
+            if guess is not None:
+                notes = (*notes, f"encapsulated pixel data in transfer syntax {uid}: decoded as {guess}")
+                uid, description = guess, replace(description, transfer_syntax_uid=guess)
+        decoded = decoder(uid)(data, description, out=out)
+    except PixelError as error:
+        raise PixelError(error.message, frame=index, tag=error.tag, offset=error.offset, hint=error.hint) from error
+    return decoded._replace(notes=(*description.notes, *notes, *decoded.notes))

@@ -1,0 +1,238 @@
+"""Look-up tables: modality, VOI and palette tables are all stored in one way (PS3.3 C.11.1.1, C.11.2.1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicomkit.errors import PixelError
+from dicomkit.values.tag import Tag
+
+if TYPE_CHECKING:
+    from dicomkit.dataset.dataset import DataSet
+
+_BLOCK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class LookupTable:
+    """A table of output values for consecutive input values; inputs outside take the nearest entry.
+
+    Parameters
+    ----------
+    first : int
+        The input value that the first entry belongs to.
+    entries : ndarray
+        Output values, unsigned, one axis.
+    bits : int
+        Bits of an entry: the output range is 0 to 2**bits - 1.
+    explanation : str
+        LUT Explanation, or what the values are.
+
+    Examples
+    --------
+    >>> LookupTable(-1, np.array([0, 10, 20], np.uint8), 8)(np.array([-5, -1, 0, 1, 7])).tolist()
+    [0, 0, 10, 20, 20]
+    """
+
+    first: int
+    entries: NDArray[Any] = field(compare=False)
+    bits: int
+    explanation: str = ""
+
+    def __call__(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Look values up; fractions are rounded to the nearest input."""
+        return look_up(self.entries, self.first, array)
+
+
+def look_up(entries: NDArray[Any], first: int, array: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Replace values by the entries of a table.
+
+    Parameters
+    ----------
+    entries : ndarray
+        One entry (of any shape) for each input value from ``first`` on.
+    first : int
+    array : ndarray
+        Integers, or floating point values to be rounded; NaN takes the first entry.
+    out : ndarray, optional
+        Where to put the result.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of ``array``, and that of an entry behind it.
+
+    Examples
+    --------
+    >>> look_up(np.array([[0, 0, 0], [255, 0, 0]], np.uint8), 5, np.array([6])).tolist()
+    [[255, 0, 0]]
+    """
+    array = np.asarray(array)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    result = np.empty((*array.shape, *entries.shape[1:]), entries.dtype) if out is None else out
+    for part, into in blocks(array, result):
+        into[...] = entries.take(_positions(part, first, len(entries)), axis=0)
+    return result
+
+
+def blocks(array: NDArray[Any], result: NDArray[Any]) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Cut an array and its result into parts along the first axis, so that what is computed between stays small."""
+    if array.ndim < 2 or array.size <= _BLOCK:
+        yield array, result
+        return
+    step = max(1, _BLOCK * len(array) // array.size)
+    for start in range(0, len(array), step):
+        yield array[start : start + step], result[start : start + step]
+
+
+def _positions(array: NDArray[Any], first: int, count: int) -> NDArray[Any]:
+    """Positions of values in a table of ``count`` entries that begins with ``first``."""
+    last = count - 1
+    if array.dtype.kind == "f":
+        inside: NDArray[Any] = np.fmin(np.fmax(np.rint(array), first), first + last)  # a number rather than NaN
+        return np.subtract(inside, first).astype(np.intp)
+    if not array.size:
+        return array.astype(np.intp)
+    least, most = _limits(array.dtype)
+    if int(array.min()) < first or int(array.max()) > first + last:
+        array = np.clip(array, min(max(first, least), most), max(min(first + last, most), least))
+    if array.dtype.itemsize <= 2 and least <= first <= most:  # differences modulo 2**16 are right, whatever the sign
+        unsigned = array.view(f"u{array.dtype.itemsize}")
+        positions: NDArray[Any] = np.subtract(unsigned, unsigned.dtype.type(first % (1 << 8 * array.dtype.itemsize)))
+        return positions
+    wide = np.subtract(array, first, dtype=np.int64, casting="unsafe")
+    return np.clip(wide, 0, last, out=wide)
+
+
+def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """The least and the greatest integer of a type."""
+    return (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+
+
+def parse_table(ds: DataSet, item: DataSet, *, signed_input: bool) -> LookupTable:
+    """Read an item of Modality LUT, VOI LUT or Presentation LUT Sequence.
+
+    Parameters
+    ----------
+    ds : DataSet
+        The data set around it.
+    item : DataSet
+        Has LUT Descriptor and LUT Data.
+    signed_input : bool
+        Whether the table is looked up with values that may be negative.
+
+    Returns
+    -------
+    LookupTable
+
+    Raises
+    ------
+    PixelError
+        If the descriptor or the data make no sense.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> item = dk.DataSet({"LUTDescriptor": (2, 0, 8), "LUTData": (0, 255), "LUTExplanation": "BONE"})
+    >>> parse_table(item, item, signed_input=False).explanation
+    'BONE'
+    """
+    count, first, bits = parse_descriptor(item.get("LUTDescriptor"), signed=signed_input, name="LUTDescriptor")
+    entries = parse_entries(ds, item.get("LUTData"), count, bits, name="LUTData")
+    explanation = item.get("LUTExplanation") or item.get("ModalityLUTType") or ""
+    bits = min(max(bits, 1), 16)
+    if bits < 16 and entries.max(initial=0) >> bits:  # entries of more bits than the descriptor says
+        bits = int(entries.max()).bit_length()
+    return LookupTable(first, entries, bits, str(explanation))
+
+
+def parse_descriptor(value: object, *, signed: bool, name: str) -> tuple[int, int, int]:
+    """Read a LUT descriptor: number of entries (0 means 65536), first input value, bits of an entry.
+
+    Parameters
+    ----------
+    value : object
+        Three integers; the outer two are unsigned whatever the VR.
+    signed : bool
+        Whether the first input value is signed, whatever the VR.
+    name : str
+        Keyword for messages.
+
+    Returns
+    -------
+    tuple of (int, int, int)
+
+    Raises
+    ------
+    PixelError
+        If it isn't three integers.
+
+    Examples
+    --------
+    >>> parse_descriptor((0, 63488, 16), signed=True, name="LUTDescriptor")
+    (65536, -2048, 16)
+    """
+    if not isinstance(value, tuple) or len(value) != 3 or not all(isinstance(number, int) for number in value):
+        raise PixelError(f"{name} is {value!r}, not three integers", tag=Tag.of(name))
+    count, first, bits = value
+    first &= 0xFFFF
+    if signed and first > 0x7FFF:
+        first -= 0x10000
+    return (count & 0xFFFF) or 0x10000, first, bits & 0xFFFF
+
+
+def parse_entries(ds: DataSet, value: Any, count: int, bits: int, *, name: str) -> NDArray[Any]:
+    """Read the entries of a table, stored in bytes or in words (PS3.3 C.11.2.1.1 note).
+
+    Parameters
+    ----------
+    ds : DataSet
+        The data set around it, for the byte order of large values.
+    value : bytes, Bulk, int or tuple of int
+    count, bits : int
+        From the descriptor.
+    name : str
+        Keyword for messages.
+
+    Returns
+    -------
+    ndarray
+        ``count`` values, uint8 or uint16.
+
+    Raises
+    ------
+    PixelError
+        If there are too few.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> parse_entries(dk.DataSet(), b"\\1\\2\\3\\0", 3, 8, name="LUTData").tolist()
+    [1, 2, 3]
+    """
+    if isinstance(value, (int, tuple)):
+        entries: NDArray[Any] = np.array(value, np.int64).reshape(-1).astype(np.uint16)
+        if len(entries) < count and bits <= 8:  # two entries in each word
+            entries = entries.astype("<u2").view(np.uint8)
+    else:
+        octets = words(ds, value)
+        packed = bits <= 8 and len(octets) < 2 * count
+        entries = octets if packed else octets[: len(octets) & ~1].view("<u2").astype(np.uint16, copy=False)
+    if len(entries) < count:
+        raise PixelError(f"{name} has {len(entries)} entries, its descriptor says {count}", tag=Tag.of(name))
+    return entries[:count]
+
+
+def words(ds: DataSet, value: Any) -> NDArray[np.uint8]:
+    """The bytes of a value of words, in little-endian order: large ones are as the file has them."""
+    octets = np.frombuffer(bytes(value or b""), np.uint8)
+    if ds.transfer_syntax.big_endian and not isinstance(value, bytes) and value is not None:
+        even = len(octets) & ~1
+        octets = octets[:even].view(np.uint16).byteswap().view(np.uint8)
+    return octets

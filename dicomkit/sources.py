@@ -1,0 +1,412 @@
+"""Where bytes come from: files, memory, zip members, URLs and inflated streams, and slices of them.
+
+A source is a frozen value that can be read again at any time; it holds no open descriptor. ``Bulk`` is a slice of one.
+``open_source`` gives a source together with a reader that keeps the file open while a header is scanned.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import IO, Any, NamedTuple, TypeAlias
+
+from dicomkit.errors import DicomError, MissingFeatureError, SourceError
+
+CHUNK = 1 << 20
+MAX_INFLATED = 4 << 30
+ZIP_MARK = ".zip!/"
+
+Readable: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | zipfile.Path"
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySource:
+    """Bytes in memory."""
+
+    data: bytes = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """The number of bytes."""
+        return len(self.data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``offset``, fewer at the end."""
+        return self.data[offset : offset + length]
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A file, by its path and what tells whether it changed."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``offset``, fewer at the end; raises SourceError when the file changed."""
+        descriptor = self.open()
+        try:
+            return read_at(descriptor, offset, length)
+        finally:
+            os.close(descriptor)
+
+    def readinto(self, offset: int, buffer: memoryview) -> int:
+        """Fill ``buffer`` from ``offset`` and return how many bytes there were."""
+        descriptor = self.open()
+        try:
+            return _read_into(descriptor, offset, buffer)
+        finally:
+            os.close(descriptor)
+
+    def open(self) -> int:
+        """Open the file, make sure that it is the one first read, and return the descriptor."""
+        descriptor = open_descriptor(self.path)
+        status = os.fstat(descriptor)
+        if status.st_size != self.size or status.st_mtime_ns != self.mtime_ns:
+            os.close(descriptor)
+            raise SourceError(
+                "the file changed since it was read", path=self.path, hint="read it again, or ds.load() before it changes"
+            )
+        return descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class ZipSource:
+    """A member of a zip archive."""
+
+    archive: str
+    member: str
+    size: int
+
+    @property
+    def path(self) -> str:
+        """The archive and the member, as one path."""
+        return f"{self.archive}!/{self.member}"
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``offset``, fewer at the end."""
+        try:
+            with zipfile.ZipFile(self.archive) as archive, archive.open(self.member) as stream:
+                stream.seek(offset)
+                return stream.read(max(0, min(length, self.size - offset)))
+        except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            raise SourceError(f"can't read a member of a zip archive: {error}", path=self.path) from error
+
+
+@dataclass(frozen=True, slots=True)
+class UrlSource:
+    """Anything that fsspec can open, by URL."""
+
+    url: str
+    size: int
+
+    @property
+    def path(self) -> str:
+        """The URL."""
+        return self.url
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``offset``, fewer at the end."""
+        system, name = _filesystem(self.url)
+        stop = min(self.size, offset + length)
+        try:
+            data: bytes = system.cat_file(name, start=offset, end=stop) if stop > offset else b""
+        except Exception as error:
+            raise SourceError(f"can't read the URL: {error}", path=self.url) from error
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class InflatedSource:
+    """What a deflated slice of another source inflates to (PS3.5 A.5); inflated when first read, and kept."""
+
+    deflated: Bulk
+    size: int
+    _data: list[bytes] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def path(self) -> str | None:
+        """The path of the deflated source."""
+        return self.deflated.path
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``offset``, fewer at the end."""
+        if not self._data:
+            self._data.append(inflate(bytes(self.deflated))[0])
+        return self._data[0][offset : offset + length]
+
+    def __getstate__(self) -> list[Any]:
+        return [self.deflated, self.size]
+
+    def __setstate__(self, state: list[Any]) -> None:
+        for name, value in zip(("deflated", "size", "_data"), (*state, []), strict=True):
+            object.__setattr__(self, name, value)
+
+
+Source: TypeAlias = MemorySource | FileSource | ZipSource | UrlSource | InflatedSource
+
+
+class Bulk:
+    """A slice of a source: a large value that stays where it is until asked for.
+
+    Equal to other bulk data, or to bytes, of the same content; its hash reads none of it.
+
+    Examples
+    --------
+    >>> bulk = Bulk(MemorySource(b"0123456789"), 2, 4)
+    >>> len(bulk), bytes(bulk), bulk.read(1, 2)
+    (4, b'2345', b'34')
+    """
+
+    __slots__ = ("length", "offset", "source")
+
+    source: Source
+    offset: int
+    length: int
+
+    def __init__(self, source: Source, offset: int, length: int) -> None:
+        object.__setattr__(self, "source", source)
+        object.__setattr__(self, "offset", offset)
+        object.__setattr__(self, "length", length)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("Bulk is immutable")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Bulk, (self.source, self.offset, self.length)
+
+    @property
+    def path(self) -> str | None:
+        """The path of the source, or None for memory."""
+        return getattr(self.source, "path", None)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``offset`` within the slice, fewer at its end."""
+        length = min(length, self.length - offset)
+        return self.source.read(self.offset + offset, length) if length > 0 else b""
+
+    def readinto(self, buffer: Any, offset: int = 0) -> int:
+        """Fill a writable buffer from ``offset`` within the slice; return how many bytes there were."""
+        view = memoryview(buffer).cast("B")[: max(0, self.length - offset)]
+        if isinstance(self.source, FileSource):
+            return self.source.readinto(self.offset + offset, view)
+        data = self.source.read(self.offset + offset, len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
+        """Yield the content in pieces of ``size`` bytes."""
+        for offset in range(0, self.length, size):
+            yield self.read(offset, size)
+
+    def __bytes__(self) -> bytes:
+        data = self.read(0, self.length)
+        if len(data) != self.length:
+            raise SourceError(f"{self.length} bytes expected, {len(data)} found", offset=self.offset, path=self.path)
+        return data
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (bytes, bytearray, memoryview)):
+            other = Bulk(MemorySource(bytes(other)), 0, len(other))
+        if not isinstance(other, Bulk):
+            return NotImplemented
+        if self.length != other.length:
+            return False
+        if self.source == other.source and self.offset == other.offset:
+            return True
+        return all(mine == theirs for mine, theirs in zip(self.chunks(), other.chunks(), strict=True))
+
+    def __hash__(self) -> int:
+        return hash(("bulk", self.length))
+
+    def __repr__(self) -> str:
+        place = f" at {self.offset} of {os.path.basename(self.path)}" if self.path else ""
+        return f"<Bulk {self.length:,} bytes{place}>"
+
+
+class Opened(NamedTuple):
+    """A source that is open for reading: its value, size, and a function from (offset, length) to bytes."""
+
+    source: Source
+    size: int
+    read_at: Callable[[int, int], bytes]
+
+
+class OpenedFile:
+    """A file that is open for reading: an ``Opened`` and a context manager in one, for the path that matters most."""
+
+    __slots__ = ("descriptor", "size", "source")
+
+    def __init__(self, path: str) -> None:
+        self.descriptor = open_descriptor(path)
+        status = os.fstat(self.descriptor)
+        self.size = status.st_size
+        self.source: Source = FileSource(path, status.st_size, status.st_mtime_ns)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``offset``, fewer at the end."""
+        return read_at(self.descriptor, offset, length)
+
+    def __enter__(self) -> OpenedFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        os.close(self.descriptor)
+
+
+def open_source(where: Readable) -> AbstractContextManager[Opened | OpenedFile]:
+    """Open a path, bytes, binary file object, zip member (``archive.zip!/name`` or ``zipfile.Path``) or fsspec URL.
+
+    Raises
+    ------
+    SourceError
+        When it can't be opened or read.
+    MissingFeatureError
+        For a URL, when fsspec is not installed.
+    """
+    if isinstance(where, (str, os.PathLike)):
+        name = os.fspath(where)
+        if "://" in name:
+            system, inner = _filesystem(name)
+            return nullcontext(_opened(UrlSource(name, _url_size(system, inner, name))))
+        if "!/" in name and ZIP_MARK in name.lower() and not os.path.exists(name):
+            cut = name.lower().index(ZIP_MARK) + len(ZIP_MARK) - 2
+            return nullcontext(_opened(_zip_source(name[:cut], name[cut + 2 :])))
+        return OpenedFile(name)
+    if isinstance(where, (bytes, bytearray, memoryview)):
+        return nullcontext(_opened(MemorySource(bytes(where))))
+    if isinstance(where, zipfile.Path):
+        return nullcontext(_opened(_zip_source(where.root.filename or "", where.at)))
+    if not hasattr(where, "read"):
+        raise SourceError(f"can't read from {type(where).__name__}", hint="give a path, bytes, a binary file or a URL")
+    data = where.read()
+    if not isinstance(data, bytes):
+        raise SourceError(f"the file object gave {type(data).__name__}, not bytes", hint="open it in binary mode")
+    return nullcontext(_opened(MemorySource(data)))
+
+
+def open_descriptor(path: str) -> int:
+    """Open a file for reading and return its descriptor, or raise SourceError."""
+    try:
+        return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"can't open the file: {reason}", path=path) from error
+
+
+if hasattr(os, "pread"):
+
+    def _read_once(descriptor: int, offset: int, length: int) -> bytes:
+        return os.pread(descriptor, length, offset)
+
+else:
+
+    def _read_once(descriptor: int, offset: int, length: int) -> bytes:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, length)
+
+
+def read_at(descriptor: int, offset: int, length: int) -> bytes:
+    """Read ``length`` bytes from ``offset``, fewer only at the end of the file."""
+    try:
+        data = _read_once(descriptor, offset, length)
+        if len(data) == length or not data:
+            return data
+        parts, got = [data], len(data)
+        while got < length and (data := _read_once(descriptor, offset + got, min(length - got, 1 << 30))):
+            parts.append(data)
+            got += len(data)
+        return b"".join(parts)
+    except OSError as error:
+        raise SourceError(f"can't read the file: {error.strerror}", offset=offset) from error
+
+
+def _read_into(descriptor: int, offset: int, buffer: memoryview) -> int:
+    """Fill a buffer from a descriptor, without a copy where the platform has preadv."""
+    got = 0
+    try:
+        while got < len(buffer):
+            if hasattr(os, "preadv"):
+                count = os.preadv(descriptor, [buffer[got : got + (1 << 30)]], offset + got)
+            else:
+                data = _read_once(descriptor, offset + got, min(CHUNK, len(buffer) - got))
+                buffer[got : got + len(data)] = data
+                count = len(data)
+            if not count:
+                break
+            got += count
+    except OSError as error:
+        raise SourceError(f"can't read the file: {error.strerror}", offset=offset) from error
+    return got
+
+
+def inflate(data: bytes, limit: int = MAX_INFLATED) -> tuple[bytes, str | None]:
+    """Inflate a raw deflate stream (or, leniently, a zlib one); return the bytes and what was wrong, if anything.
+
+    Raises
+    ------
+    SourceError
+        When it is no deflate stream at all, or inflates to more than ``limit`` bytes.
+    """
+    for window_bits in (-zlib.MAX_WBITS, zlib.MAX_WBITS):
+        machine = zlib.decompressobj(window_bits)
+        out, problem = io.BytesIO(), None
+        try:
+            pending = data
+            while pending and not machine.eof:
+                out.write(machine.decompress(pending, CHUNK))
+                pending = machine.unconsumed_tail
+                if out.tell() > limit:
+                    raise SourceError(f"the deflated data set inflates to more than {limit} bytes")
+            out.write(machine.flush())
+            if not machine.eof:
+                problem = "the deflate stream ends too early"
+            elif window_bits > 0:
+                problem = "a zlib stream where PS3.5 A.5 asks for a raw deflate stream"
+        except zlib.error as error:
+            problem = f"the deflate stream is corrupt: {error}"
+        if out.tell():
+            return out.getvalue(), problem
+    raise SourceError("the data set is not a deflate stream")
+
+
+def _opened(source: Source) -> Opened:
+    return Opened(source, source.size, source.read)
+
+
+def _zip_source(archive: str, member: str) -> ZipSource:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return ZipSource(archive, member, opened.getinfo(member).file_size)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise SourceError(f"can't open the zip member: {error}", path=f"{archive}!/{member}") from error
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
+    try:
+        import fsspec
+    except ImportError:
+        raise MissingFeatureError("reading from a URL", "remote") from None
+    try:
+        system, name = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError, OSError) as error:
+        raise SourceError(f"can't open the URL: {error}", path=url) from error
+    return system, name
+
+
+def _url_size(system: Any, name: str, url: str) -> int:
+    try:
+        return int(system.info(name)["size"])
+    except DicomError:
+        raise
+    except Exception as error:
+        raise SourceError(f"can't open the URL: {error}", path=url) from error

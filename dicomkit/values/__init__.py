@@ -1,0 +1,1 @@
+"""One value: its bytes, its Python form, and the rules of its VR."""

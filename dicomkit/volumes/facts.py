@@ -1,0 +1,341 @@
+"""What each frame says about its place, its scale and its order, as one column per fact.
+
+Classic images and enhanced multi-frame ones give the same columns: a fact of a frame is looked for in its own
+functional groups, then in the shared ones, then at the top level (PS3.3 C.7.6.16). Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from dicomkit.volumes.geometry import plane_normal
+from dicomkit.volumes.mosaic import MOSAIC_TAGS, mosaic_tiles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dicomkit.dataset.dataset import DataSet
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+    Objects = NDArray[np.object_]
+
+
+class Fact(NamedTuple):
+    """A fact of a frame: how many numbers (0 for a text) and the paths where it may stand, best first."""
+
+    width: int
+    places: tuple[tuple[str, ...], ...]
+
+
+PLACE = {
+    "position": Fact(3, (("PlanePositionSequence", "ImagePositionPatient"), ("ImagePositionPatient",))),
+    "orientation": Fact(6, (("PlaneOrientationSequence", "ImageOrientationPatient"), ("ImageOrientationPatient",))),
+    "spacing": Fact(2, (("PixelMeasuresSequence", "PixelSpacing"), ("PixelSpacing",))),
+    "thickness": Fact(1, (("PixelMeasuresSequence", "SliceThickness"), ("SliceThickness",))),
+    "between": Fact(1, (("PixelMeasuresSequence", "SpacingBetweenSlices"), ("SpacingBetweenSlices",))),
+    "slope": Fact(
+        1, (("PixelValueTransformationSequence", "RescaleSlope"), ("RescaleSlope",), ("DoseGridScaling",))
+    ),
+    "intercept": Fact(1, (("PixelValueTransformationSequence", "RescaleIntercept"), ("RescaleIntercept",))),
+    "rescale_type": Fact(0, (("PixelValueTransformationSequence", "RescaleType"), ("RescaleType",), ("DoseUnits",))),
+    "stack": Fact(0, (("FrameContentSequence", "StackID"), ("StackID",))),
+    "rows": Fact(1, (("Rows",),)),
+    "columns": Fact(1, (("Columns",),)),
+    "number": Fact(1, (("InstanceNumber",),)),
+    "uid": Fact(0, (("SOPInstanceUID",),)),
+    "series": Fact(0, (("SeriesInstanceUID",),)),
+    "frame_of_reference": Fact(0, (("FrameOfReferenceUID",),)),
+}
+"""The facts that every volume needs."""
+
+ORDER = {
+    "DiffusionBValue": Fact(1, (("MRDiffusionSequence", "DiffusionBValue"), ("DiffusionBValue",))),
+    "DiffusionGradientOrientation": Fact(
+        3,
+        (
+            ("MRDiffusionSequence", "DiffusionGradientDirectionSequence", "DiffusionGradientOrientation"),
+            ("DiffusionGradientDirectionSequence", "DiffusionGradientOrientation"),
+            ("DiffusionGradientOrientation",),
+        ),
+    ),
+    "ComplexImageComponent": Fact(
+        0,
+        (
+            ("MRImageFrameTypeSequence", "ComplexImageComponent"),
+            ("CTImageFrameTypeSequence", "FrameType"),
+            ("PETFrameTypeSequence", "FrameType"),
+            ("ComplexImageComponent",),
+            ("ImageType",),
+        ),
+    ),
+    "EchoTime": Fact(1, (("MREchoSequence", "EffectiveEchoTime"), ("EchoTime",))),
+    "InversionTime": Fact(1, (("MRModifierSequence", "InversionTimes"), ("InversionTime",))),
+    "FlipAngle": Fact(1, (("MRTimingAndRelatedParametersSequence", "FlipAngle"), ("FlipAngle",))),
+    "ReceiveCoilName": Fact(0, (("MRReceiveCoilSequence", "ReceiveCoilName"), ("ReceiveCoilName",))),
+    "KVP": Fact(1, (("CTXRayDetailsSequence", "KVP"), ("KVP",))),
+    "TemporalPositionIndex": Fact(
+        1, (("FrameContentSequence", "TemporalPositionIndex"), ("TemporalPositionIdentifier",))
+    ),
+    "TriggerTime": Fact(
+        1, (("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"), ("TriggerTime",))
+    ),
+    "FrameReferenceTime": Fact(1, (("FrameReferenceTime",),)),
+    "AcquisitionNumber": Fact(1, (("FrameContentSequence", "FrameAcquisitionNumber"), ("AcquisitionNumber",))),
+    "AcquisitionTime": Fact(
+        0,
+        (
+            ("FrameContentSequence", "FrameReferenceDateTime"),
+            ("FrameContentSequence", "FrameAcquisitionDateTime"),
+            ("AcquisitionDateTime",),
+            ("AcquisitionTime",),
+        ),
+    ),
+    "ContentTime": Fact(0, (("ContentTime",),)),
+    "NumberOfTemporalPositions": Fact(1, (("NumberOfTemporalPositions",),)),
+}
+"""The facts by which frames at one place may differ; read only when there are such frames."""
+
+DESCRIPTION = (
+    "Modality",
+    "SeriesDescription",
+    "SeriesNumber",
+    "SeriesInstanceUID",
+    "StudyInstanceUID",
+    "FrameOfReferenceUID",
+    "PatientID",
+    "Manufacturer",
+    "WindowCenter",
+    "WindowWidth",
+    "PhotometricInterpretation",
+    "Units",
+    "PixelPaddingValue",
+)
+"""What is said once for a series, and goes into the attrs of its volume."""
+
+_PIXEL = (
+    "SOPClassUID",
+    "ImageType",
+    "NumberOfFrames",
+    "GridFrameOffsetVector",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "SpecificCharacterSet",
+    "SamplesPerPixel",
+    "PlanarConfiguration",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "ModalityLUTSequence",
+    "RedPaletteColorLookupTableDescriptor",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+    "FloatPixelData",
+    "DoubleFloatPixelData",
+    "PixelData",
+)
+
+
+def wanted_tags() -> tuple[int | str, ...]:
+    """List the top-level attributes that a volume may need, so that no others are read."""
+    top = {place[0] for facts in (PLACE, ORDER) for fact in facts.values() for place in fact.places}
+    return (*sorted({*top, *DESCRIPTION, *_PIXEL}), *MOSAIC_TAGS)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFacts:
+    """One row per frame, one array per fact. A fact that is missing or unreadable is NaN, or "" for a text.
+
+    Parameters
+    ----------
+    sources
+        The data sets that the frames are in.
+    source, frame
+        Index into ``sources``, and of the frame in it, from 0.
+    top, left
+        Where in the stored frame this one begins: not 0 only for the tiles of a mosaic.
+    tables
+        The other facts by name: (n,) or (n, width) arrays.
+    """
+
+    sources: tuple[DataSet, ...] = field(repr=False)
+    source: Ints
+    frame: Ints
+    top: Ints
+    left: Ints
+    table: Mapping[str, Any] = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Give a column: one of PLACE, or one of ORDER, which is collected when first asked for."""
+        array: NDArray[Any] = self.table[name]
+        return array
+
+
+class _Columns(Mapping[str, Any]):
+    """Columns that are known, and columns that are collected when first asked for."""
+
+    def __init__(self, known: dict[str, Any], sources: Sequence[DataSet], source: Ints, frame: Ints) -> None:
+        self._known = known
+        self._sources = sources
+        self._source = source
+        self._frame = frame
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._known:
+            fact = ORDER[name]
+            per_source = [_values(ds, fact, _frames(ds)) for ds in self._sources]
+            rows = [per_source[s][f] for s, f in zip(self._source.tolist(), self._frame.tolist(), strict=True)]
+            self._known[name] = _array(rows, fact.width)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._known, **ORDER})
+
+    def __len__(self) -> int:
+        return len({**self._known, **ORDER})
+
+
+def collect(datasets: Iterable[DataSet]) -> FrameFacts:
+    """Collect the facts of every frame of data sets, in the order given.
+
+    Parameters
+    ----------
+    datasets
+        Images of any kind; each needs what `wanted_tags` lists.
+
+    Returns
+    -------
+    FrameFacts
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> facts = collect([dk.DataSet({"ImagePositionPatient": [0, 0, z], "Rows": 4, "Columns": 4}) for z in (1, 2)])
+    >>> len(facts), facts["position"][:, 2].tolist()
+    (2, [1.0, 2.0])
+    """
+    sources = tuple(datasets)
+    rows: dict[str, list[Any]] = {name: [] for name in PLACE}
+    source: list[int] = []
+    frame: list[int] = []
+    top: list[int] = []
+    left: list[int] = []
+    notes: list[str] = []
+    for index, ds in enumerate(sources):
+        n = _frames(ds)
+        values = {name: _values(ds, fact, n) for name, fact in PLACE.items()}
+        if n > 1 and ds.get("GridFrameOffsetVector") is not None:
+            values["position"] = _dose_planes(ds, values["position"], values["orientation"])
+        tiles = mosaic_tiles(ds, values) if n == 1 else None
+        if tiles is not None:
+            n = len(tiles.top)
+            values = {name: [column[0]] * n for name, column in values.items()} | tiles.values
+            top += tiles.top
+            left += tiles.left
+            frame += [0] * n
+            notes += [note for note in tiles.notes if note not in notes]
+        else:
+            top += [0] * n
+            left += [0] * n
+            frame += range(n)
+        source += [index] * n
+        for name, column in rows.items():
+            column += values[name]
+    known: dict[str, Any] = {name: _array(rows[name], fact.width) for name, fact in PLACE.items()}
+    source_array, frame_array = np.array(source, np.int64), np.array(frame, np.int64)
+    return FrameFacts(
+        sources,
+        source_array,
+        frame_array,
+        np.array(top, np.int64),
+        np.array(left, np.int64),
+        _Columns(known, sources, source_array, frame_array),
+        tuple(notes),
+    )
+
+
+def _frames(ds: DataSet) -> int:
+    """Count the frames: as many as there are functional groups, else what NumberOfFrames says."""
+    per_frame = ds.get("PerFrameFunctionalGroupsSequence")
+    if per_frame:
+        return len(per_frame)
+    n = ds.get("NumberOfFrames")
+    return n if isinstance(n, int) and 0 < n < 1_000_000 else 1
+
+
+def _values(ds: DataSet, fact: Fact, n: int) -> list[Any]:
+    """Give a fact of each of the n frames of a data set, None where it is not stated."""
+    per_frame = ds.get("PerFrameFunctionalGroupsSequence") or ()
+    shared = ds.get("SharedFunctionalGroupsSequence") or ()
+    column: list[Any] = [None] * n
+    for place in fact.places:
+        if len(place) > 1 and (per_frame or shared):
+            common = _at(shared[0], place) if shared else None
+            found: list[Any] = [_at(item, place) for item in per_frame]
+            found += [None] * (n - len(found))
+            found = [common if value is None else value for value in found]
+            column = [new if old is None else old for old, new in zip(column, found, strict=True)]
+        else:
+            value = _at(ds, place)
+            if value is not None:
+                column = [value if old is None else old for old in column]
+        if None not in column:
+            break
+    return column
+
+
+def _at(item: DataSet, place: Sequence[str]) -> Any:
+    """Follow a path through first items; None where it ends early."""
+    value: Any = item
+    for keyword in place[:-1]:
+        items = value.get(keyword)
+        if not items:
+            return None
+        value = items[0]
+    return value.get(place[-1])
+
+
+def _dose_planes(ds: DataSet, positions: list[Any], orientations: list[Any]) -> list[Any]:
+    """Place the frames of an RT Dose by its GridFrameOffsetVector (PS3.3 C.8.8.3.2)."""
+    offsets = _array([ds.get("GridFrameOffsetVector")], len(positions))[0]
+    position, orientation = _array(positions[:1], 3)[0], _array(orientations[:1], 6)[0]
+    if not (np.isfinite(offsets).all() and np.isfinite(position).all() and np.isfinite(orientation).all()):
+        return positions
+    if offsets[0] == 0:
+        moved = position + offsets[:, None] * plane_normal(orientation)
+    else:  # not relative to the first plane: they are z coordinates
+        moved = position + (offsets - offsets[0])[:, None] * [0, 0, 1]
+    return list(map(tuple, moved.tolist()))
+
+
+def _array(rows: list[Any], width: int) -> NDArray[Any]:
+    """Make a column: texts as objects, numbers as float64 with NaN for whatever isn't the right number of numbers."""
+    if width == 0:
+        texts = np.empty(len(rows), object)
+        texts[:] = ["" if v is None else "\\".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in rows]
+        return texts
+    if width == 1:
+        return np.array([v if isinstance(v, (int, float)) else _first(v) for v in rows], float)
+    nothing = (np.nan,) * width
+    fits = [v if isinstance(v, tuple) and len(v) == width else nothing for v in rows]
+    try:
+        return np.array(fits, float).reshape(len(rows), width)
+    except (TypeError, ValueError):
+        numbers = [v if all(isinstance(x, (int, float)) for x in v) else nothing for v in fits]
+        return np.array(numbers, float).reshape(len(rows), width)
+
+
+def _first(value: Any) -> float:
+    """Give a number for a value that isn't one: the first of several, else NaN."""
+    if isinstance(value, tuple) and value and isinstance(value[0], (int, float)):
+        return float(value[0])
+    return float("nan")
