@@ -27,7 +27,7 @@ __all__ = [
 
 MAX_TITLE = 2000
 MAX_CELL = 160
-_COLUMN_CELLS = 34
+_COLUMN_CELLS = 42
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 _ALIGN = {"r": ' class="dk-right"', "c": ' class="dk-center"'}
 
@@ -36,6 +36,9 @@ class Markup(str):
     """Finished HTML, which `escape` leaves as it is: the functions of this module return it and take it as a value."""
 
     __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return str(self)
 
 
 def escape(value: object) -> str:

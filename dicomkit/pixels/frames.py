@@ -130,15 +130,19 @@ def frames(
     Examples
     --------
     >>> import dicomkit as dk
-    >>> ds = dk.DataSet({"Rows": 1, "Columns": 2, "NumberOfFrames": 2, "BitsAllocated": 8, "PixelData": b"\\1\\2\\3\\4"})
+    >>> ds = dk.DataSet({"Rows": 1, "Columns": 1, "NumberOfFrames": 2, "BitsAllocated": 8, "PixelData": b"\\1\\2"})
     >>> frames(ds).tolist(), frames(ds, [1]).shape
-    ([[[1, 2]], [[3, 4]]], (1, 1, 2))
+    ([[[1]], [[2]]], (1, 1, 1))
     """
     source = _source(ds, limit)
     description = source.description
     wanted = range(description.number_of_frames) if indices is None else tuple(indices)
-    if wanted:  # before a stack is allocated for frames that can't be there
-        _check_present(source, max(wanted))
+    if not wanted:
+        return np.empty((0, *description.frame_shape), description.dtype) if out is None else out
+    _check_present(source, max(wanted))
+    first = None  # decoded before a stack is allocated: a description may promise more than there is
+    if isinstance(source.value, Fragments) and out is None:
+        first = _decode(source, wanted[0]).array
     shape = (len(wanted), *description.frame_shape)
     if out is None:
         try:
@@ -148,17 +152,22 @@ def frames(
     elif out.shape != shape or out.dtype != description.dtype or not out.flags.c_contiguous:
         raise PixelError(f"out is not a C-contiguous array of shape {shape} and type {description.dtype}")
 
-    def put(place: int) -> None:
-        _decode(source, wanted[place], out=out[place])
+    stack = out
 
-    if workers > 1 and len(wanted) > 1:
+    def put(place: int) -> None:
+        _decode(source, wanted[place], out=stack[place])
+
+    places = range(len(wanted))
+    if first is not None:
+        stack[0], places = first, range(1, len(wanted))
+    if workers > 1 and len(places) > 1:
         with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(put, range(len(wanted))):
+            for _ in pool.map(put, places):
                 pass
     else:
-        for place in range(len(wanted)):
+        for place in places:
             put(place)
-    return out
+    return stack
 
 
 def iter_frames(
@@ -323,8 +332,8 @@ def _source(ds: DataSet, limit: int) -> _Source:
         raise PixelError(f"{description.attribute} is empty", tag=Tag.of(description.attribute))
     if description.decoded_bytes > limit:
         raise PixelError(
-            f"a frame of {description.frame_shape} takes {description.decoded_bytes} bytes, more than the limit of
-            {limit}", hint="pass a higher limit if this is meant",
+            f"a frame of {description.frame_shape} takes {description.decoded_bytes} bytes, the limit is {limit}",
+            hint="pass a higher limit if this is meant",
         )
     if isinstance(value, Fragments):
         offsets, lengths = ds.get("ExtendedOffsetTable"), ds.get("ExtendedOffsetTableLengths")
@@ -360,7 +369,7 @@ def _encoded(source: _Source, index: int) -> tuple[bytes, tuple[str, ...]]:
 def _decode(source: _Source, index: int, *, out: NDArray[Any] | None = None) -> Decoded:
     """Decode one frame of a source; errors name the frame."""
     description, value = source.description, source.value
-    if index < 0 or not isinstance(value, Fragments) and index >= description.number_of_frames:
+    if index < 0 or (not isinstance(value, Fragments) and index >= description.number_of_frames):
         raise PixelError(f"there are {description.number_of_frames} frames, counted from 0", frame=index)
     if not isinstance(value, Fragments):
         return native.read_frame(value, description, index, out=out)

@@ -95,8 +95,9 @@ def _positions(array: NDArray[Any], first: int, count: int) -> NDArray[Any]:
     """Positions of values in a table of ``count`` entries that begins with ``first``."""
     last = count - 1
     if array.dtype.kind == "f":
-        inside: NDArray[Any] = np.fmin(np.fmax(np.rint(array), first), first + last)  # a number rather than NaN
-        return np.subtract(inside, first).astype(np.intp)
+        inside = np.fmin(np.fmax(np.rint(array), first), first + last)  # a number rather than NaN
+        nearest: NDArray[np.intp] = np.subtract(inside, first).astype(np.intp)
+        return nearest
     if not array.size:
         return array.astype(np.intp)
     least, most = _limits(array.dtype)
@@ -106,8 +107,9 @@ def _positions(array: NDArray[Any], first: int, count: int) -> NDArray[Any]:
         unsigned = array.view(f"u{array.dtype.itemsize}")
         positions: NDArray[Any] = np.subtract(unsigned, unsigned.dtype.type(first % (1 << 8 * array.dtype.itemsize)))
         return positions
-    wide = np.subtract(array, first, dtype=np.int64, casting="unsafe")
-    return np.clip(wide, 0, last, out=wide)
+    wide: NDArray[Any] = np.subtract(array, first, dtype=np.int64, casting="unsafe")
+    np.clip(wide, 0, last, out=wide)
+    return wide
 
 
 def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:

@@ -74,7 +74,7 @@ def frame_span(
         if not table:
             continue
         span = _from_table(fragments, index, table, code, size)
-        if span is None or span.first != index and parts == number_of_frames:
+        if span is None or (span.first != index and parts == number_of_frames):
             notes = (f"the {name} does not fit the fragments: ignored",)
             continue
         if size == 8 and len(extended_lengths) == len(table):

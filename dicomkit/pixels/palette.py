@@ -73,7 +73,8 @@ def palette_of(ds: DataSet) -> Palette | None:
     --------
     >>> import dicomkit as dk
     >>> names = [f"{colour}PaletteColorLookupTable" for colour in ("Red", "Green", "Blue")]
-    >>> ds = dk.DataSet({name + "Descriptor": (2, 0, 8) for name in names} | {name + "Data": b"\\0\\xff" for name in names})
+    >>> descriptors = {f"{name}Descriptor": (2, 0, 8) for name in names}
+    >>> ds = dk.DataSet(descriptors | {f"{name}Data": b"\\0\\xff" for name in names})
     >>> palette_of(ds).colours.tolist()
     [[0, 0, 0], [255, 255, 255]]
     """

@@ -74,7 +74,8 @@ def render(ds: DataSet, frame: int = 0, *, window: WindowLike = None, voi: int |
     >>> import dicomkit as dk
     >>> pixels = np.array([[0, 1000], [1040, 2000]], np.uint16)
     >>> ds = dk.DataSet({"Rows": 2, "Columns": 2, "BitsAllocated": 16, "PhotometricInterpretation": "MONOCHROME2",
-    ...                  "RescaleIntercept": -1000, "WindowCenter": 40, "WindowWidth": 400, "PixelData": pixels.tobytes()})
+    ...                  "RescaleIntercept": -1000, "WindowCenter": 40, "WindowWidth": 400,
+    ...                  "PixelData": pixels.tobytes()})
     >>> render(ds).tolist()
     [[0, 102], [128, 255]]
     """

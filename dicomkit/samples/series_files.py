@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dicomkit.encoding.writer import to_part10
+
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
 
@@ -33,8 +35,6 @@ def write_series(datasets: Iterable[DataSet], folder: str | Path) -> list[Path]:
     ...     [path.name for path in write_series(ct_series(slices=2, size=16), folder)]
     ['CT-003-0001.dcm', 'CT-003-0002.dcm']
     """
-    from dicomkit.encoding.writer import to_part10
-
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []

@@ -10,7 +10,9 @@ from typing import Literal, cast
 from dicomkit.errors import ValueFormatError
 
 _PATTERN = re.compile(r"([0-9]{1,3})([DWMY])", re.IGNORECASE)
-_DAYS = MappingProxyType({"D": 1.0, "W": 7.0, "M": 365.2425 / 12, "Y": 365.2425})
+_YEAR = 365.2425
+_DAYS = MappingProxyType({"D": 1.0, "W": 7.0, "M": _YEAR / 12, "Y": _YEAR})
+_PER_YEAR = MappingProxyType({"D": _YEAR, "W": _YEAR / 7, "M": 12.0, "Y": 1.0})
 
 AgeUnit = Literal["D", "W", "M", "Y"]
 
@@ -37,7 +39,7 @@ class Age(str):
         ValueFormatError
             When the number or unit is none of these.
         """
-        if unit not in _DAYS or not 0 <= number <= 999:
+        if unit not in _PER_YEAR or not 0 <= number <= 999:
             raise ValueFormatError(f"{number!r} {unit!r} is no age: give 0 to 999 and one of D, W, M, Y")
         return cls(f"{number:03d}{unit}")
 
@@ -67,8 +69,7 @@ class Age(str):
         match = self._match()
         if not match:
             return float("nan")
-        number, unit = int(match[1]), match[2].upper()
-        return number / 12 if unit == "M" else number * _DAYS[unit] / _DAYS["Y"]
+        return int(match[1]) / _PER_YEAR[match[2].upper()]
 
     def to_timedelta(self) -> timedelta:
         """Return the age as a duration, with months and years of average length (365.2425 days a year).
@@ -78,10 +79,10 @@ class Age(str):
         ValueFormatError
             When the text is no age.
         """
-        match = self._match()
-        if not match:
+        number, unit = self.number, self.unit
+        if number is None or unit is None:
             raise ValueFormatError(f"{str(self)!r} is no age", hint="an age is three digits and D, W, M or Y")
-        return timedelta(days=int(match[1]) * _DAYS[match[2].upper()])
+        return timedelta(days=number * _DAYS[unit])
 
     def __repr__(self) -> str:
         return f"Age({str.__repr__(self)})"

@@ -118,9 +118,9 @@ class Charset:
         problems
             A list that takes what breaks the rules of code extension.
         """
-        extended = b"\x1b" in raw
+        extended = 0x1B in raw
         if self.ascii_safe and not extended and raw.isascii():
-            return raw.decode("ascii")
+            return raw.decode()
         if self.stand_alone:
             return self._decode_stand_alone(raw, problems)
         if self.high is not None and not extended:
@@ -135,7 +135,7 @@ class Charset:
         return self._decode_extended(raw, delimiters, problems)
 
     def _decode_stand_alone(self, raw: bytes, problems: list[str] | None) -> str:
-        if problems is not None and b"\x1b" in raw:
+        if problems is not None and 0x1B in raw:
             problems.append(f"an escape sequence, which {self.terms[0]} does not allow")
         try:
             return raw.decode(self.stand_alone)

@@ -198,11 +198,8 @@ def _index(row: VR, value: Any) -> int:
 
 
 def _binary(row: VR, values: list[Any], big_endian: bool) -> bytes:
-    numbers: list[int] | list[float]
-    if row.code in "fd":
-        numbers = [_float(row, value) for value in values]
-    else:
-        numbers = [_index(row, value) for value in values]
+    number = _float if row.code in "fd" else _index
+    numbers = [number(row, value) for value in values]
     try:
         return struct.pack(f"{'>' if big_endian else '<'}{len(numbers)}{row.code}", *numbers)
     except (struct.error, OverflowError):

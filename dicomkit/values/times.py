@@ -195,10 +195,8 @@ class Time(str):
 def time_of_day(since_midnight: timedelta, *, leap: bool = False) -> time:
     """Turn a duration since midnight into a time; of a leap second, into the last microsecond of the minute before."""
     if leap:
-        whole = since_midnight - timedelta(microseconds=1)
-        since_midnight = timedelta(days=whole.days, seconds=whole.seconds // 60 * 60 + 59, microseconds=999_999)
-        if since_midnight.days:
-            since_midnight = timedelta(hours=23, minutes=59, seconds=59, microseconds=999_999)
+        minute_length = timedelta(minutes=1)
+        since_midnight = since_midnight // minute_length * minute_length - timedelta(microseconds=1)
     minutes, second = divmod(since_midnight.seconds, 60)
     hour, minute = divmod(minutes, 60)
     return time(hour, minute, second, since_midnight.microseconds)

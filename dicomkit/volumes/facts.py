@@ -169,7 +169,8 @@ class FrameFacts:
     top: Ints
     left: Ints
     table: Mapping[str, Any] = field(repr=False)
-    notes: tuple[str, ...] = ()
+    notes: tuple[tuple[int, str], ...] = ()
+    """What was assumed about a source: its index and a sentence."""
 
     def __len__(self) -> int:
         return len(self.source)
@@ -178,6 +179,35 @@ class FrameFacts:
         """Give a column: one of PLACE, or one of ORDER, which is collected when first asked for."""
         array: NDArray[Any] = self.table[name]
         return array
+
+    def taken(self, rows: Ints) -> FrameFacts:
+        """Give the facts of some rows, over the same sources."""
+        return FrameFacts(
+            self.sources,
+            self.source[rows],
+            self.frame[rows],
+            self.top[rows],
+            self.left[rows],
+            _Taken(self.table, rows),
+            self.notes,
+        )
+
+
+class _Taken(Mapping[str, Any]):
+    """Some rows of every column."""
+
+    def __init__(self, table: Mapping[str, Any], rows: Ints) -> None:
+        self._table = table
+        self._rows = rows
+
+    def __getitem__(self, name: str) -> Any:
+        return self._table[name][self._rows]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
 
 
 class _Columns(Mapping[str, Any]):
@@ -229,7 +259,7 @@ def collect(datasets: Iterable[DataSet]) -> FrameFacts:
     frame: list[int] = []
     top: list[int] = []
     left: list[int] = []
-    notes: list[str] = []
+    notes: list[tuple[int, str]] = []
     for index, ds in enumerate(sources):
         n = _frames(ds)
         values = {name: _values(ds, fact, n) for name, fact in PLACE.items()}
@@ -242,7 +272,7 @@ def collect(datasets: Iterable[DataSet]) -> FrameFacts:
             top += tiles.top
             left += tiles.left
             frame += [0] * n
-            notes += [note for note in tiles.notes if note not in notes]
+            notes += [(index, note) for note in tiles.notes]
         else:
             top += [0] * n
             left += [0] * n

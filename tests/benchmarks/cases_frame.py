@@ -12,8 +12,8 @@ from pydicom.pixels.utils import pixel_array
 from timing import Case, Goal
 
 _NOTE = (
-    "dicomkit has the DataSet open and its pixels on disk; pydicom is `pixel_array(path, index=...)`, its way to read one "
-    "frame without the others; in memory, its DataSet holds all frames"
+    "dicomkit has the DataSet open and its pixels on disk; pydicom is `pixel_array(path, index=...)`, its way to read "
+    "one frame without the others; in memory, its DataSet holds all frames"
 )
 
 

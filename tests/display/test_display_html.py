@@ -216,6 +216,7 @@ def test_table_says_how_many_rows_are_left_out() -> None:
 def test_markup_is_a_value_that_is_not_escaped_again() -> None:
     assert escape(badge("a<b")) == '<span class="dk-badge">a&lt;b</span>'
     assert not isinstance(badge("x") + "<script>", Markup)
+    assert badge("x")._repr_html_() == badge("x")
 
 
 def test_image_carries_its_bytes() -> None:

@@ -463,8 +463,8 @@ def test_files_equal_pydicom(name: str) -> None:
 
 # What pydicom 3.0.2 gets wrong: it knows no ISO-IR 203; takes ISO-IR 14 for ASCII; neither writes nor removes the
 # escape sequence of ISO-IR 58 (PS3.5 K.2 has it); takes the bytes after a switch back to ASCII in G0 for Latin-1,
-# though G1 stays what it was (ISO/IEC 2022; PS3.5 6.1.2.5.1); writes Latin-1 for an empty value 1, which is ISO-IR 6 alone
-# (PS3.5 6.1.2.5.4).
+# though G1 stays what it was (ISO/IEC 2022; PS3.5 6.1.2.5.1); writes Latin-1 for an empty value 1, which is
+# ISO-IR 6 alone (PS3.5 6.1.2.5.4).
 READ_BY_PYDICOM = [
     terms for terms in REPERTOIRES if not any(number in terms for number in ("203", "58", "IR 144\\ISO 2022 IR 87"))
 ]

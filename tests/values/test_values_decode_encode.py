@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import datetime
 import decimal
 import math
@@ -123,17 +124,16 @@ def test_bad_bytes_never_raise(vr: str, raw: bytes, big_endian: bool, charset: C
     value = decode_value(vr, raw, big_endian=big_endian, charset=charset)
     problems = decode_problems(vr, raw, big_endian=big_endian, charset=charset, tag=0x00080005, vm="1-2")
     assert all(isinstance(problem, str) and len(problem) < 300 for problem in problems)
-    assert not raw or value is not None or not raw.strip(b" \0\\") or len(raw) < VRS[vr].itemsize
+    if value is None and b"\x1b" not in raw:  # an escape sequence alone is no text either
+        assert not raw.strip(b" \0\\") or len(raw) < VRS[vr].itemsize
     repr(value)
     # Whatever is read can be asked for its parts, and either be written again or be refused with the reason.
     for one in value if isinstance(value, tuple) else (value,):
         for name in ("components", "precision", "is_valid", "utc_offset", "years", "groups", "keyword"):
             getattr(one, name, None)
         for name in ("to_date", "to_time", "to_datetime", "to_timedelta", "earliest", "latest", "formatted"):
-            try:
+            with contextlib.suppress(ValueFormatError):
                 getattr(one, name, str)()
-            except ValueFormatError:
-                pass
     if vr in VRS and vr != "SQ":
         try:
             encode_value(vr, value, big_endian=big_endian, charset=charset)
@@ -255,7 +255,7 @@ def test_nan_there_and_back() -> None:
         ("TM", datetime.timedelta(hours=9, microseconds=5), b"090000.000005 "),
         ("TM", datetime.datetime(2024, 1, 31, 10), b"100000"),
         ("DT", datetime.date(2024, 1, 31), b"20240131"),
-        ("DT", datetime.datetime(2024, 1, 31, tzinfo=datetime.timezone.utc), b"20240131000000+0000 "),
+        ("DT", datetime.datetime(2024, 1, 31, tzinfo=datetime.UTC), b"20240131000000+0000 "),
         ("DS", 1, b"1 "),
         ("DS", 1.0, b"1 "),
         ("DS", " 1.50", b" 1.50 "),

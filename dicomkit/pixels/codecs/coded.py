@@ -121,8 +121,10 @@ def store(array: NDArray[Any], coded: Coded, description: PixelDescription, out:
     if array.size != np.prod(shape):
         raise PixelError(f"the {coded.name} decoder gave {array.shape}, not {shape}")
     array = array.reshape(shape)
-    cells = f"{array.dtype.kind}{dtype.itemsize}"  # widened as the samples' own sign wants, then viewed as the data
-    set wants if out is not None and np.may_share_memory(array, out):
+    cells = (
+        f"{array.dtype.kind}{dtype.itemsize}"  # widened by the sign of the samples, then viewed as the data set says
+    )
+    if out is not None and np.may_share_memory(array, out):
         result = out
     elif out is not None:
         out.view(cells)[...] = array

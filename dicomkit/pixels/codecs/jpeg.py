@@ -13,7 +13,7 @@ from dicomkit.pixels.codecs.jpeg_markers import END_OF_IMAGE, JPEG_LS, JpegStrea
 from dicomkit.pixels.description import Decoded, PixelDescription
 
 _PROGRESSIVE = 0xC2
-_FILLER = b"\0" + bytes(range(7, 231, 4))
+_FILLERS = (bytes(range(7, 250, 9)) * 2, bytes(range(250, 7, -9)) * 2, b"\x5a\xe7\x3c" * 20)
 """What to put after the coded data to see whether the decoder takes any of it: it must not."""
 
 
@@ -81,6 +81,6 @@ def _without_end(data: bytes, stream: JpegStream, decoded: Any) -> tuple[bytes, 
         raise PixelError("cut short: the JPEG stream has no end marker, and scans may be missing", offset=len(data))
     body = data[stream.start :].rstrip(b"\xff")
     array = decoded(body + END_OF_IMAGE, None)
-    if not np.array_equal(array, decoded(body + _FILLER + END_OF_IMAGE, None)):
+    if any(not np.array_equal(array, decoded(body + filler + END_OF_IMAGE, None)) for filler in _FILLERS):
         raise PixelError("cut short: the JPEG stream ends within its image data", offset=len(data))
     return body, array

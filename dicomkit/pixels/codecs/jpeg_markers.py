@@ -22,8 +22,9 @@ class JpegStream(NamedTuple):
     """What the markers of a stream say.
 
     ``process`` is the low byte of the frame marker: 0xC0 baseline, 0xC1 extended, 0xC2 progressive, 0xC3 lossless,
-    0xF7 JPEG-LS. ``sampling`` holds (horizontal, vertical) factors by component. ``scans`` counts the components of
-    each scan. ``end`` is the offset after the EOI marker, or None where there is none.
+    0xF7 JPEG-LS. ``jfif``: the stream calls itself JFIF, so that three components are YCbCr. ``sampling`` holds
+    (horizontal, vertical) factors by component. ``scans`` counts the components of each scan. ``end`` is the offset
+    after the EOI marker, or None where there is none.
     """
 
     start: int
@@ -104,7 +105,7 @@ def read_markers(data: bytes) -> JpegStream:
 
 
 def _marker(data: bytes, position: int) -> tuple[int | None, int]:
-    """The marker at a position, after fill bytes, and the offset behind it; no marker where nothing but fill is left."""
+    """The marker at a position, after fill bytes, and the offset behind it; None where only fill is left."""
     after = position
     while after < len(data) and data[after] == 0xFF:
         after += 1

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
 from dicomkit.pixels.codecs.coded import Coded, check, room, run, store
 from dicomkit.pixels.codecs.jpeg_markers import END_OF_IMAGE, JPEG_LS, read_markers
 from dicomkit.pixels.description import Decoded, PixelDescription
+
+_FILLERS = tuple(bytes(filler) for filler in ([0x00], [0x7E], [0x55], [0xAA], [0x00, 0x00], [0x7E, 0x7E], [0x55, 0xAA]))
 
 
 def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | None = None) -> Decoded:
@@ -49,6 +53,7 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     notes = check(coded, description)
     if stream.end is None:
         data = data.rstrip(b"\xff") + END_OF_IMAGE
+        _check_whole(data)
         notes = (*notes, "the JPEG-LS stream has no end marker")
     if stream.start:
         data = data[stream.start :]
@@ -56,3 +61,17 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     target = room(coded, description, out) if interleaved else None
     array = run(lambda: imagecodecs.jpegls_decode(data, out=target), "JPEG-LS")
     return Decoded(store(array, coded, description, out), description.photometric_interpretation, notes)
+
+
+def _check_whole(data: bytes) -> None:
+    """Refuse a stream that got an EOI, if its decoder takes bits of bytes put before that: then more is missing."""
+    import imagecodecs
+
+    array = run(lambda: imagecodecs.jpegls_decode(data), "JPEG-LS")
+    for filler in _FILLERS:
+        try:
+            other = run(partial(imagecodecs.jpegls_decode, data[:-2] + filler + END_OF_IMAGE), "JPEG-LS")
+        except PixelError:  # too many bytes: none of them was wanted
+            continue
+        if not np.array_equal(array, other):
+            raise PixelError("cut short: the JPEG-LS stream ends within its image data", offset=len(data) - 2)

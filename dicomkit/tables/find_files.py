@@ -1,0 +1,108 @@
+"""Which files a folder, glob pattern, zip archive, list or DICOMDIR stands for."""
+
+from __future__ import annotations
+
+import glob
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from dicomkit.dataset.dataset import DataSet
+from dicomkit.errors import DicomError, SourceError
+from dicomkit.files.read import read
+
+Place: TypeAlias = "str | os.PathLike[str]"
+
+
+def find_files(where: Place | Iterable[Place], *, dicomdir: str = "ignore") -> list[str]:
+    """List the paths of files, in a stable order: folders and archives deeply, each folder's files by name.
+
+    Parameters
+    ----------
+    where
+        A folder, file, glob pattern (``**`` goes deep), zip archive, fsspec URL, or several of these.
+    dicomdir
+        ``"ignore"``: take every file of a folder. ``"use"``: in a folder with a DICOMDIR take the files it lists.
+
+    Raises
+    ------
+    SourceError
+        When there is no such file or folder.
+    """
+    places = [where] if isinstance(where, (str, os.PathLike)) else where
+    return list(dict.fromkeys(path for place in places for path in _files_of(os.fspath(place), dicomdir)))
+
+
+def _files_of(place: str, dicomdir: str) -> Iterator[str]:
+    if "://" in place or ".zip!/" in place.lower():
+        yield place
+    elif os.path.isdir(place):
+        listed = os.path.join(place, "DICOMDIR")
+        if dicomdir == "use" and os.path.isfile(listed):
+            yield from _listed_files(listed)
+        else:
+            yield from _walk(place)
+    elif os.path.isfile(place):
+        if zipfile.is_zipfile(place) and not _starts_as_dicom(place):
+            with zipfile.ZipFile(place) as archive:
+                names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+            yield from (f"{place}!/{name}" for name in names)
+        elif dicomdir == "use" and os.path.basename(place).upper() == "DICOMDIR":
+            yield from _listed_files(place)
+        else:
+            yield place
+    elif glob.has_magic(place):
+        yield from (path for path in sorted(glob.iglob(place, recursive=True)) if os.path.isfile(path))
+    else:
+        raise SourceError("there is no such file or folder", path=place)
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """The files below a folder; links to folders are not followed, so that there are no circles."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise SourceError(f"can't list the folder: {error.strerror}", path=folder) from error
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path)
+        elif entry.is_file():
+            yield entry.path
+
+
+def _starts_as_dicom(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def _listed_files(dicomdir: str) -> Iterator[str]:
+    """The files that a DICOMDIR refers to (PS3.3 F.3); their names can't lead out of its folder."""
+    folder = os.path.dirname(dicomdir)
+    for record in read(dicomdir).all("DirectoryRecordSequence"):
+        parts = record.all("ReferencedFileID")
+        if parts and all(part not in ("", ".", "..") and not set(part) & {"/", "\\"} for part in map(str, parts)):
+            yield _as_on_disk(folder, [str(part) for part in parts])
+
+
+def _as_on_disk(folder: str, parts: list[str]) -> str:
+    """The path of a File ID, whatever case and extension-less form the disk has it in."""
+    path = folder
+    for part in parts:
+        exact = os.path.join(path, part)
+        if not os.path.exists(exact):
+            try:
+                same = [name for name in os.listdir(path or ".") if name.upper().split(";")[0].rstrip(".") == part.upper()]
+            except OSError:
+                same = []
+            exact = os.path.join(path, same[0]) if same else exact
+        path = exact
+    return path
+
+
+def is_dicomdir(ds: DataSet) -> bool:
+    """Whether a data set is a media directory rather than an instance (PS3.3 F)."""
+    try:
+        return "DirectoryRecordSequence" in ds
+    except DicomError:
+        return False

@@ -1,0 +1,111 @@
+"""The rows of a scan: for each file the bytes of the wanted elements, or why there are none.
+
+Imports nothing heavy: it also runs in worker processes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from dicomkit.dataset.dataset import DataSet
+from dicomkit.encoding.pick import Wanted, pick
+from dicomkit.encoding.scan_state import FIRST_WINDOW
+from dicomkit.errors import DicomError
+from dicomkit.files.read import read
+from dicomkit.sources import open_descriptor, read_at
+from dicomkit.values.tag import Tag
+
+CHARSET, SIGN = 0x00080005, 0x00280103
+DIRECTORY = 0x00041220
+
+
+class Decoded(NamedTuple):
+    """A cell that the scanner had to decode, where the others are bytes yet to be."""
+
+    value: Any
+
+
+class Row(NamedTuple):
+    """What a scan keeps of a file.
+
+    Attributes
+    ----------
+    modified
+        In nanoseconds since 1970, None where there is no such thing.
+    error
+        Why there are no cells.
+    cells
+        A value for each wanted key: bytes, Decoded or None; then those of Specific Character Set and Pixel Representation.
+    """
+
+    path: str
+    size: int | None
+    modified: int | None
+    error: str | None
+    cells: Sequence[bytes | Decoded | None]
+
+
+def scan_rows(paths: Iterable[str], keys: Sequence[Any]) -> list[Row]:
+    """Read the wanted elements of files; a file that can't be read gives a row that says why."""
+    plain = all(isinstance(key, int) for key in keys)
+    wanted = Wanted.of((*keys, CHARSET, SIGN)) if plain else None
+    intern: dict[bytes, bytes] = {}
+    return [_row(path, keys, wanted, intern) for path in paths]
+
+
+def _row(path: str, keys: Sequence[Any], wanted: Wanted | None, intern: dict[bytes, bytes]) -> Row:
+    size = modified = None
+    try:
+        if wanted is not None and "!/" not in path and "://" not in path:
+            descriptor = open_descriptor(path)
+            try:
+                status = os.fstat(descriptor)
+                size, modified = status.st_size, status.st_mtime_ns
+                head = read_at(descriptor, 0, FIRST_WINDOW)
+            finally:
+                os.close(descriptor)
+            cells = pick(head, wanted, whole=len(head) == size)
+            if cells is not None:
+                places = wanted.places
+                last = [cells[places[_word(tag)]] for tag in (CHARSET, SIGN)]
+                kept = [None if cell is None else intern.setdefault(cell, cell) for cell in cells[: len(keys)]]
+                return Row(path, size, modified, None, (*kept, *last))
+        return _odd_row(path, keys, size, modified)
+    except DicomError as error:
+        return Row(path, size, modified, error.message if error.offset is None else str(_placed(error)), ())
+
+
+def _word(tag: int) -> int:
+    return tag >> 16 | (tag & 0xFFFF) << 16
+
+
+def _placed(error: DicomError) -> DicomError:
+    """The error without its path, which has a column of its own."""
+    error.path = None
+    return error
+
+
+def _odd_row(path: str, keys: Sequence[Any], size: int | None, modified: int | None) -> Row:
+    """The row of a file that only the scanner can read."""
+    if size is None and "!/" not in path and "://" not in path:
+        try:
+            status = os.stat(path)
+            size, modified = status.st_size, status.st_mtime_ns
+        except OSError:
+            pass  # read says why
+    tags = [key if isinstance(key, int) else int(Tag.of(key[0])) for key in keys]
+    ds = read(path, stop_before=max((*tags, DIRECTORY, SIGN)) + 1)
+    if not len(ds):
+        return Row(path, size, modified, "no data elements", ())
+    if DIRECTORY in ds:
+        return Row(path, size, modified, "a media directory (DICOMDIR), not an instance", ())
+    cells = tuple(Decoded(_value(ds, key)) for key in keys)
+    return Row(path, size, modified, None, (*cells, None, None))
+
+
+def _value(ds: DataSet, key: Any) -> Any:
+    source = ds.meta if isinstance(key, int) and key >> 16 == 2 else ds
+    value = source.get(key)
+    return tuple(map(repr, value)) if isinstance(value, tuple) and value and isinstance(value[0], DataSet) else value

@@ -1,0 +1,53 @@
+"""Findings as a table, and as the message of an error."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dicomkit.errors import GeometryError
+from dicomkit.volumes.facts import FrameFacts
+from dicomkit.volumes.policy import CHOICES, Finding
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("kind", "stack", "slice", "position", "frames", "detail", "InstanceNumber", "SOPInstanceUID")
+
+
+def findings_table(facts: FrameFacts, findings: Sequence[Finding]) -> pd.DataFrame:
+    """Make a DataFrame of findings: one row each, with the images concerned."""
+    import pandas as pd
+
+    rows = []
+    for f in findings:
+        numbers = [facts["number"][k] for k in f.frames]
+        rows.append(
+            (
+                f.kind,
+                f.stack,
+                f.slice,
+                f.position,
+                len(f.frames),
+                f.detail,
+                ", ".join("" if n != n else f"{n:g}" for n in numbers),
+                ", ".join(dict.fromkeys(facts["uid"][k] for k in f.frames)),
+            )
+        )
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.astype({"stack": "Int64", "slice": "Int64", "position": "float64", "frames": "Int64"})
+
+
+def irregular(facts: FrameFacts, findings: Sequence[Finding]) -> GeometryError:
+    """Make the error that says what is irregular, and which policies there are."""
+    counts = Counter(f.kind for f in findings)
+    first = {f.kind: f for f in reversed(findings)}
+    told = [f"{kind}: {first[kind].detail}" + (f" (and {n - 1} more)" if n > 1 else "") for kind, n in counts.items()]
+    choices = [" or ".join(f"{kind}={word!r}" for word in CHOICES[kind]) for kind in counts]
+    choices = [c.replace("'0, 1, ...'", "0, 1, ...") for c in choices]
+    return GeometryError(
+        "the slices don't make one regular volume: " + "; ".join(told),
+        table=findings_table(facts, findings),
+        hint=f"pass {', '.join(choices)}; explain_geometry shows more",
+    )

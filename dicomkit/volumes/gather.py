@@ -1,0 +1,92 @@
+"""What a volume can be made of: a table, paths, a folder, data sets; all become data sets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dicomkit.dataset.dataset import DataSet
+from dicomkit.errors import DicomError, GeometryError
+from dicomkit.files.read import read
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VolumeSource: TypeAlias = "DataSet | str | os.PathLike[str] | pd.DataFrame | Iterable[DataSet | str | os.PathLike[str]]"
+"""A DataSet, a file, a folder, a table of `scan` (its column ``path``), or an iterable of paths or DataSets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The images that were found, and what was left out: (path, reason)."""
+
+    images: tuple[DataSet, ...]
+    others: tuple[DataSet, ...] = ()
+    unreadable: tuple[tuple[str, str], ...] = ()
+
+
+def gather(source: VolumeSource) -> Gathered:
+    """Read the headers of whatever makes a volume.
+
+    Files of a folder that can't be read are listed in the result; a file that was named raises.
+
+    Parameters
+    ----------
+    source
+        See `VolumeSource`.
+
+    Raises
+    ------
+    DicomError
+        If a file that was named can't be read.
+    GeometryError
+        If the source is none of these.
+    """
+    images: list[DataSet] = []
+    others: list[DataSet] = []
+    unreadable: list[tuple[str, str]] = []
+    for item, found in _items(source):
+        try:
+            ds = item if isinstance(item, DataSet) else read(item)
+        except DicomError as error:
+            if not found:
+                raise
+            unreadable.append((os.fspath(item), error.message))
+            continue
+        (images if _is_image(ds) else others).append(ds)
+    return Gathered(tuple(images), tuple(others), tuple(unreadable))
+
+
+def _is_image(ds: DataSet) -> bool:
+    return "Rows" in ds and any(k in ds for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
+
+
+def _items(source: Any) -> Iterator[tuple[Any, bool]]:
+    """Give data sets and paths, and whether a path was found in a folder rather than named."""
+    if isinstance(source, DataSet):
+        yield source, False
+    elif isinstance(source, (str, os.PathLike)):
+        if os.path.isdir(source):
+            for folder, folders, names in os.walk(source):
+                folders.sort()
+                for name in sorted(names):
+                    if name != "DICOMDIR":
+                        yield os.path.join(folder, name), True
+        else:
+            yield source, False
+    elif hasattr(source, "columns") and hasattr(source, "iloc"):
+        if "path" not in source.columns:
+            raise GeometryError("the table has no column 'path'", hint="pass what dk.scan gives")
+        for path in source["path"]:
+            yield path, False
+    else:
+        try:
+            items = iter(source)
+        except TypeError:
+            raise GeometryError(f"no volume can be made of a {type(source).__name__}") from None
+        for item in items:
+            if not isinstance(item, (DataSet, str, os.PathLike)):
+                raise GeometryError(f"a volume is made of paths or DataSets, not of {type(item).__name__}")
+            yield item, False

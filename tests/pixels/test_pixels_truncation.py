@@ -1,0 +1,84 @@
+"""Frames that are cut short are errors that name the frame, never pictures with a grey area at the bottom."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from realdata import manifest, needs_data, real_file
+
+import dicomkit as dk
+from dicomkit.errors import DicomError, PixelError
+from dicomkit.pixels.description import describe
+from dicomkit.pixels.frames import encoded_frame, frame, frame_with_notes
+from dicomkit.values.fragments import Fragments
+
+CUTS = (0.02, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97, 0.995)
+COMPRESSED = ("1.2.840.10008.1.2.4.", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.8.1")
+
+#: One file of each kind that is large for its kind; the rest are all cut.
+LARGE = 400_000
+
+
+def compressed_files() -> list[str]:
+    rows = (row for row in manifest() if row["ts_uid"].startswith(COMPRESSED))
+    return [row["path"] for row in rows if int(row["size"]) < LARGE and row["pixel_crosscheck"]]
+
+
+def with_data(ds: dk.DataSet, data: bytes) -> dk.DataSet:
+    """The same image with one frame, whose bytes are ``data``."""
+    return ds.assign(PixelData=Fragments.of([data]), NumberOfFrames=1)
+
+
+@needs_data
+@pytest.mark.parametrize("path", compressed_files())
+def test_cut_at_ten_places(path: str) -> None:
+    ds = dk.read(real_file(path))
+    try:
+        whole = frame(ds)
+    except DicomError:
+        pytest.skip("does not decode whole either")
+    data = encoded_frame(ds)
+    for part in CUTS:
+        short = data[: int(len(data) * part)]
+        try:
+            decoded = frame_with_notes(with_data(ds, short), 0)
+        except PixelError as error:
+            assert error.frame == 0
+            continue
+        # Only padding and an end marker may be missing, and then the frame is whole.
+        assert len(data) - len(short) <= 8, f"{part}: {len(short)} of {len(data)} bytes gave a frame"
+        np.testing.assert_array_equal(decoded.array, whole)
+
+
+@needs_data
+@pytest.mark.parametrize("path", [row["path"] for row in manifest() if "compsamples/" in row["path"]][::6])
+def test_missing_end_marker_is_mended_and_noted(path: str) -> None:
+    ds = dk.read(real_file(path))
+    uid = describe(ds).transfer_syntax_uid
+    if not uid.startswith("1.2.840.10008.1.2.4."):
+        pytest.skip("an encoding without end marker")
+    data = encoded_frame(ds)
+    end = data.rindex(b"\xff\xd9")
+    for short in (data[:end], data[: end + 1]):
+        decoded = frame_with_notes(with_data(ds, short), 0)
+        assert any("no end marker" in note for note in decoded.notes)
+        np.testing.assert_array_equal(decoded.array, frame(ds))
+    with pytest.raises(PixelError, match="cut short|broken"):
+        frame(with_data(ds, data[: end - 40]))
+
+
+def test_native_too_short_names_the_frame() -> None:
+    ds = dk.DataSet(
+        {"Rows": 4, "Columns": 4, "NumberOfFrames": 3, "BitsAllocated": 16, "PixelData": bytes(2 * 32 + 30)},
+        PhotometricInterpretation="MONOCHROME2",
+    )
+    assert frame(ds, 1).shape == (4, 4)
+    with pytest.raises(PixelError, match=r"frame 2: cut short: it needs bytes 64 to 96, the value has 94") as caught:
+        frame(ds, 2)
+    assert caught.value.frame == 2
+
+
+@needs_data
+def test_native_file_cut_short() -> None:
+    with pytest.raises(PixelError, match="frame 0: cut short"):
+        frame(dk.read(real_file("01_pydicom_core/MR_truncated.dcm")))
