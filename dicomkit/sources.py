@@ -21,6 +21,8 @@ CHUNK = 1 << 20
 MAX_INFLATED = 4 << 30
 ZIP_MARK = ".zip!/"
 
+_ZIP_ERRORS = (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+
 Readable: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | zipfile.Path"
 
 
@@ -70,9 +72,8 @@ class FileSource:
         status = os.fstat(descriptor)
         if status.st_size != self.size or status.st_mtime_ns != self.mtime_ns:
             os.close(descriptor)
-            raise SourceError(
-                "the file changed since it was read", path=self.path, hint="read it again, or ds.load() before it changes"
-            )
+            hint = "read it again, or ds.load() before it changes"
+            raise SourceError("the file changed since it was read", path=self.path, hint=hint)
         return descriptor
 
 
@@ -95,7 +96,7 @@ class ZipSource:
             with zipfile.ZipFile(self.archive) as archive, archive.open(self.member) as stream:
                 stream.seek(offset)
                 return stream.read(max(0, min(length, self.size - offset)))
-        except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except _ZIP_ERRORS as error:
             raise SourceError(f"can't read a member of a zip archive: {error}", path=self.path) from error
 
 
@@ -244,13 +245,19 @@ class Opened(NamedTuple):
 class OpenedFile:
     """A file that is open for reading: an ``Opened`` and a context manager in one, for the path that matters most."""
 
-    __slots__ = ("descriptor", "size", "source")
+    __slots__ = ("descriptor", "modified", "path", "size")
 
     def __init__(self, path: str) -> None:
+        self.path = path
         self.descriptor = open_descriptor(path)
         status = os.fstat(self.descriptor)
         self.size = status.st_size
-        self.source: Source = FileSource(path, status.st_size, status.st_mtime_ns)
+        self.modified = status.st_mtime_ns
+
+    @property
+    def source(self) -> Source:
+        """The file as a value."""
+        return FileSource(self.path, self.size, self.modified)
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return ``length`` bytes from ``offset``, fewer at the end."""

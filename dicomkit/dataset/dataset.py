@@ -26,8 +26,8 @@ _UNREAD: Any = object()
 class DataSet(Mapping[Any, Any]):
     """A DICOM data set (PS3.5 section 7) that never changes.
 
-    Keys are tags, keywords and paths; values are None (empty), a scalar, or a tuple of several. A sequence is a tuple of
-    DataSets. ``assign``, ``drop``, ``merge`` and ``map`` return a new DataSet that shares everything untouched.
+    Keys are tags, keywords and paths; values are None (empty), a scalar, or a tuple of several; a sequence is a tuple
+    of DataSets. ``assign``, ``drop``, ``merge`` and ``map`` return a new DataSet that shares everything untouched.
 
     Parameters
     ----------

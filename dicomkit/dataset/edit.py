@@ -115,10 +115,11 @@ def _with_items(value: Any, kind: type[DataSet]) -> Any:
 def _as_before(ds: DataSet, element: Element) -> Element:
     """Keep the VR that an element had, where the dictionary leaves a choice or knows none."""
     vr = vr_of(element.tag)
-    if (vr is None or "|" in vr) and element.origin is None and (old := ds._element(element.tag)) is not None:
-        if old.vr != element.vr and old.vr != "UN" and element.vr != "SQ":
-            return Element.of(element.tag, element.value, old.vr)
-    return element
+    open_choice = (vr is None or "|" in vr) and element.origin is None and element.vr != "SQ"
+    old = ds._element(element.tag) if open_choice else None
+    if old is None or old.vr in (element.vr, "UN"):
+        return element
+    return Element.of(element.tag, element.value, old.vr)
 
 
 def _at_item(ds: DataSet, path: tuple[Any, ...], change: Callable[..., DataSet]) -> DataSet:

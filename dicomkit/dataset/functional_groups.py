@@ -1,4 +1,4 @@
-"""Attributes of one frame of an enhanced multi-frame object: per-frame before shared, before the top level (C.7.6.16)."""
+"""Attributes of one frame of an enhanced multi-frame object: its own before shared ones, before the top level."""
 
 from __future__ import annotations
 

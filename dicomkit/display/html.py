@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape as _escape
 from typing import Literal
 
-from dicomkit.display.style import STYLE
+from dicomkit.display.style import style_element
 from dicomkit.display.text import alignment, display_width, one_line, shorten, take
 from dicomkit.display.tree_row import Level, TreeRow, cut
 
@@ -62,7 +62,7 @@ def escape(value: object) -> str:
     '<span class="dk-badge">CT</span>'
     """
     if isinstance(value, Markup):
-        return value.removeprefix(STYLE)
+        return value.removeprefix(style_element())
     return _escape(one_line(value))
 
 
@@ -313,11 +313,11 @@ def stack(*parts: object) -> Markup:
     >>> stack(card("A", []), card("B", [])).count("<style>")
     1
     """
-    return Markup(STYLE + "".join(f"<div>{escape(part)}</div>" for part in parts if part))
+    return Markup(style_element() + "".join(f"<div>{escape(part)}</div>" for part in parts if part))
 
 
 def _out(kind: str, body: str) -> Markup:
-    return Markup(f'{STYLE}<div class="dk-out"><div class="{kind}">{body}</div></div>')
+    return Markup(f'{style_element()}<div class="dk-out"><div class="{kind}">{body}</div></div>')
 
 
 def _title(text: str) -> str:

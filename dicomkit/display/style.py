@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
-from importlib.resources import files
+from functools import cache
 
 
-def _style_element() -> str:
+@cache
+def style_element() -> str:
+    """Give the packaged style sheet without comments and blanks.
+
+    Examples
+    --------
+    >>> style_element()[:15]
+    '<style>.dk-out{'
+    """
+    from importlib.resources import files
+
     css = files("dicomkit.display").joinpath("style.css").read_text(encoding="utf-8")
     css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
     return "<style>" + re.sub(r"\s*([{};,])\s*", r"\1", css).strip() + "</style>"
-
-
-STYLE = _style_element()

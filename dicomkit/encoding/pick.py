@@ -1,13 +1,14 @@
-"""The quick way to a few top-level elements of many files: step over everything else, and leave what is odd to the scanner."""
+"""The quick way to a few top-level elements of many files; what is odd is left to the scanner."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from dicomkit.dataset.index import ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER, to_word, vr_word
 from dicomkit.encoding.implied_vr import implied_kinds
+from dicomkit.encoding.scan_state import FIRST_WINDOW, SMALL
 from dicomkit.values.transfer_syntax import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,
@@ -22,6 +23,7 @@ SHORT = frozenset(vr_word(vr.name) for vr in VRS.values() if not vr.long_form)
 LONG = frozenset(vr_word(vr.name) for vr in VRS.values() if vr.long_form)
 SEQUENCE, UNKNOWN = vr_word("SQ"), vr_word("UN")
 ALL_ONES = 0xFFFFFFFF
+DONE, ODD = -1, -2
 _ODD_SYNTAXES = frozenset(
     uid.encode()
     for uid in (
@@ -40,7 +42,7 @@ _pair = struct.Struct("<II").unpack_from
 
 
 class Wanted(NamedTuple):
-    """The tags to pick: the place of each by its word, the last of them, and whether that is all known."""
+    """The tags to pick, by their words with the place of each, and the last of them."""
 
     places: dict[int, int]
     last: int
@@ -52,111 +54,132 @@ class Wanted(NamedTuple):
         return cls({to_word(tag): place for place, tag in enumerate(tags)}, max(tags, default=0))
 
 
-def pick(head: bytes, wanted: Wanted, *, whole: bool = False) -> list[bytes | None] | None:
-    """Take the values of the wanted elements from the beginning of a file.
+class Picked(NamedTuple):
+    """What was picked: records as in an Index, those of the file meta information first.
 
-    Parameters
+    Attributes
     ----------
-    head
-        The first bytes of a Part 10 file.
-    whole
-        Whether they are all of it.
+    window
+        (offset, bytes): where the last values are that fitted into memory.
+    """
+
+    rows: list[int]
+    windows: list[tuple[int, bytes]]
+    syntax: bytes
+
+
+def pick(read_at: Callable[[int, int], bytes], size: int, wanted: Wanted) -> Picked | None:
+    """Find the wanted top-level elements of a Part 10 file.
 
     Returns
     -------
-    list of bytes or None
-        The value field of each wanted tag, None for one that is not there; or None altogether where only the scanner can
-        tell: an unusual encoding, a deviation, a wanted sequence or unknown VR, or a header longer than ``head``.
+    Picked or None
+        None where only the scanner can tell: an unusual encoding, a deviation, a wanted sequence or unknown VR.
     """
-    cells: list[bytes | None] = [None] * len(wanted.places)
+    base, data = 0, read_at(0, FIRST_WINDOW)
+    rows: list[int] = []
     try:
-        start, syntax = _pick_meta(head, wanted.places, cells)
-        if start < 0 or syntax in _ODD_SYNTAXES:
+        position, syntax = _pick_meta(data, wanted.places, rows)
+        if position < 0 or syntax in _ODD_SYNTAXES:
             return None
-        if syntax == _IMPLICIT:
-            complete = _pick_implicit(head, start, wanted, cells)
-        else:
-            complete = _pick_explicit(head, start, wanted, cells)
+        walk = _walk_implicit if syntax == _IMPLICIT else _walk_explicit
+        windows = [(0, data)]
+        while True:
+            position = walk(data, base, position, base + len(data) == size, wanted, rows)
+            if position == DONE:
+                return Picked(rows, windows, syntax)
+            if position == ODD or base + position > size:
+                return None
+            base, position = base + position, 0
+            data = read_at(base, FIRST_WINDOW)
+            windows.append((base, data))
+            if base == size:
+                return Picked(rows, windows, syntax)
     except struct.error:
         return None
-    return cells if complete or (complete is None and whole) else None
 
 
-def _pick_meta(head: bytes, places: dict[int, int], cells: list[bytes | None]) -> tuple[int, bytes]:
+def _pick_meta(data: bytes, places: dict[int, int], rows: list[int]) -> tuple[int, bytes]:
     """Walk the file meta information; return where it ends (-1 where it is odd) and the transfer syntax."""
-    if head[128:132] != b"DICM" or head[132:140] != b"\x02\x00\x00\x00UL\x04\x00":
+    if data[128:132] != b"DICM" or data[132:140] != b"\x02\x00\x00\x00UL\x04\x00":
         return -1, b""
     position, syntax = 144, b""
-    end = 144 + _long_length(head, 140)[0]
+    end = 144 + _long_length(data, 140)[0]
     while position < end:
-        word, vr, length = _short_header(head, position)
+        word, vr, length = _short_header(data, position)
         if vr in SHORT:
             position += 8
         elif vr in LONG:
-            length = _long_length(head, position + 8)[0]
+            length = _long_length(data, position + 8)[0]
             position += 12
         else:
             return -1, b""
         if word in places:
-            cells[places[word]] = head[position : position + length]
+            rows += (word, vr, length, position)
         if word == 0x00100002:
-            syntax = head[position : position + length].rstrip(b"\0 ")
+            syntax = data[position : position + length].rstrip(b"\0 ")
         position += length
-    if position != end or not syntax or head[end : end + 2] == b"\x02\x00":
+    if position != end or position > len(data) or not syntax or data[end : end + 2] == b"\x02\x00":
         return -1, b""
     return end, syntax
 
 
-def _pick_explicit(head: bytes, position: int, wanted: Wanted, cells: list[bytes | None]) -> bool | None:
-    """Whether all wanted elements were found or are known not to be there; None where the bytes end before that."""
-    places, last, size = wanted.places, wanted.last, len(head)
-    while position < size:
-        word, vr, length = _short_header(head, position)
+def _walk_explicit(data: bytes, base: int, position: int, whole: bool, wanted: Wanted, rows: list[int]) -> int:
+    """Step over elements; return where the window ends for them, or DONE, or ODD."""
+    places, last = wanted
+    size = len(data)
+    end = size if whole else size - 12
+    while position < end:
+        word, vr, length = _short_header(data, position)
         if vr in SHORT:
             position += 8
             if word in places:
                 if position + length > size:
-                    return False
-                cells[places[word]] = head[position : position + length]
+                    return ODD if whole or position == 8 else position - 8
+                rows += (word, vr, length, base + position)
             position += length
         elif vr in LONG:
             if word >> 16 | (word & 0xFFFF) << 16 > last:
-                return True
-            if word in places and vr in (SEQUENCE, UNKNOWN):
-                return False
-            length = _long_length(head, position + 8)[0]
-            position += 12
+                return DONE
+            length = _long_length(data, position + 8)[0]
             if length == ALL_ONES:
-                if vr != SEQUENCE or (position := _step_over(head, position)) < 0:
-                    return False
+                if vr != SEQUENCE or word in places or (position := _step_over(data, position + 12)) < 0:
+                    return ODD
                 continue
+            position += 12
             if word in places:
-                if position + length > size:
-                    return False
-                cells[places[word]] = head[position : position + length]
+                if vr in (SEQUENCE, UNKNOWN):
+                    return ODD
+                if position + length > size and length <= SMALL:
+                    return ODD if whole or position == 12 else position - 12
+                rows += (word, vr, length, base + position)
             position += length
         else:
-            return False
-    return None if position == size else False
+            return ODD
+    return position if position != size or not whole else DONE
 
 
-def _pick_implicit(head: bytes, position: int, wanted: Wanted, cells: list[bytes | None]) -> bool | None:
-    places, last, size = wanted.places, wanted.last, len(head)
+def _walk_implicit(data: bytes, base: int, position: int, whole: bool, wanted: Wanted, rows: list[int]) -> int:
+    """The same in implicit VR."""
+    places, last = wanted
+    size = len(data)
+    end = size if whole else size - 12
     known = implied_kinds()
-    while position < size:
-        word, length = _pair(head, position)
+    while position < end:
+        word, length = _pair(data, position)
+        if length > SMALL and word >> 16 | (word & 0xFFFF) << 16 > last:
+            return DONE
+        if length == ALL_ONES:
+            return ODD
         position += 8
         if word in places:
-            if position + length > size or word not in known:
-                return False
-            cells[places[word]] = head[position : position + length]
-        if length > 0xFFFF or word & 0xFFFF > last >> 16:
-            if word >> 16 | (word & 0xFFFF) << 16 > last:
-                return True
-            if length == ALL_ONES:
-                return False
+            if word not in known:
+                return ODD
+            if position + length > size and length <= SMALL:
+                return ODD if whole or position == 8 else position - 8
+            rows += (word, known[word], length, base + position)
         position += length
-    return None if position == size else False
+    return position if position != size or not whole else DONE
 
 
 def _step_over(head: bytes, position: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import zlib
 from array import array
-from typing import Any
 
 from dicomkit._version import __version__
 from dicomkit.dataset.dataset import DataSet
@@ -23,13 +22,15 @@ IMPLEMENTATION_VERSION_NAME = f"DICOMKIT_{__version__}"[:16]
 _UNDEFINED = 0xFFFFFFFF
 
 
-def to_part10(ds: DataSet, transfer_syntax: str | TransferSyntax | None = None) -> bytes:
+def to_part10(ds: DataSet, transfer_syntax: str | TransferSyntax | None = None, *, anonymous: bool = False) -> bytes:
     """Encode a data set as a file: preamble, File Meta Information and data set (PS3.10 7.1).
 
     Parameters
     ----------
     transfer_syntax
         Its UID or keyword; the data set's own when not given. Pixel data is not transcoded.
+    anonymous
+        Whether SOP Class UID and SOP Instance UID may be missing, which no conformant file does.
 
     Raises
     ------
@@ -46,12 +47,12 @@ def to_part10(ds: DataSet, transfer_syntax: str | TransferSyntax | None = None) 
     """
     syntax = TransferSyntax.of(transfer_syntax) if transfer_syntax else _plain(ds.transfer_syntax)
     identity = {key: ds.get(key) or ds.meta.get(f"MediaStorage{key}") for key in ("SOPClassUID", "SOPInstanceUID")}
-    if missing := [keyword for keyword, uid in identity.items() if not uid]:
+    missing = [keyword for keyword, uid in identity.items() if not uid]
+    if missing and not anonymous:
         raise ValueFormatError(f"a file needs {' and '.join(missing)}", hint="assign them, or use to_bytes")
     generated = {
         "FileMetaInformationVersion": b"\x00\x01",
-        "MediaStorageSOPClassUID": identity["SOPClassUID"],
-        "MediaStorageSOPInstanceUID": identity["SOPInstanceUID"],
+        **{f"MediaStorage{keyword}": uid for keyword, uid in identity.items() if uid},
         "TransferSyntaxUID": syntax.uid,
         "ImplementationClassUID": IMPLEMENTATION_CLASS_UID,
         "ImplementationVersionName": IMPLEMENTATION_VERSION_NAME,
@@ -132,8 +133,9 @@ def _raw(element: Element, syntax: TransferSyntax, charset: Charset) -> bytes:
         return b""
     if isinstance(value, (bytes, Bulk)):
         return _swapped(bytes(value), element.vr) if syntax.big_endian else bytes(value)
-    given: Any = element.raw if origin is None and isinstance(element.raw, bytes) else None
-    return given if given is not None else encode_value(element.vr, value, big_endian=syntax.big_endian, charset=charset)
+    if origin is None and isinstance(element.raw, bytes):
+        return element.raw
+    return encode_value(element.vr, value, big_endian=syntax.big_endian, charset=charset)
 
 
 def _swapped(raw: bytes, vr: str) -> bytes:

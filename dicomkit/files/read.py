@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 
 from dicomkit.dataset.dataset import DataSet
+from dicomkit.dataset.index import Index
 from dicomkit.encoding.part10 import parse
-from dicomkit.sources import Readable, open_source
+from dicomkit.encoding.pick import Wanted, pick
+from dicomkit.sources import Opened, OpenedFile, Readable, open_source
 from dicomkit.values.tag import Tag, TagLike
+from dicomkit.values.transfer_syntax import TransferSyntax
 
 
 def read(
@@ -27,7 +31,7 @@ def read(
     stop_before
         Leave out the elements from this tag on, and do not read them.
     only
-        Keep these top-level elements; others are stepped over.
+        Keep these top-level elements; others are stepped over, and no file meta information is kept.
     transfer_syntax
         UID or keyword to believe instead of what the file says.
 
@@ -49,9 +53,27 @@ def read(
     'CT'
     """
     stop = None if stop_before is None else Tag.of(stop_before)
+    wanted = None if only is None else frozenset(map(Tag.of, only))
     with open_source(source) as opened:
+        if wanted is not None and transfer_syntax is None:
+            picked = _picked(opened, wanted)
+            if picked is not None:
+                return picked
         ds = parse(opened, stop_before=stop, transfer_syntax=transfer_syntax)
-    if only is not None:
-        wanted = frozenset(map(Tag.of, only))
-        ds = ds.drop(*(tag for tag in ds if tag not in wanted))
-    return ds
+    return ds if wanted is None else ds.drop(*(tag for tag in ds if tag not in wanted))
+
+
+_CONTEXT = frozenset((0x00080005, 0x00280103))
+"""What other elements may need to be understood: the character set, and the sign of pixels."""
+
+
+def _picked(opened: Opened | OpenedFile, wanted: frozenset[Tag]) -> DataSet | None:
+    """The quick way to a few elements; None where it can't be taken."""
+    tags = wanted | _CONTEXT
+    found = pick(opened.read_at, opened.size, Wanted.of(tags))
+    if found is None:
+        return None
+    syntax = TransferSyntax.of(found.syntax.decode("latin-1"))
+    index = Index(array("Q", found.rows), opened.source, tuple(found.windows), syntax)
+    ds = DataSet.of_index(index)
+    return ds if tags == wanted else ds.drop(*(_CONTEXT - wanted))

@@ -174,7 +174,7 @@ def describe(ds: DataSet) -> PixelDescription:
         photometric = "RGB" if samples == 3 else "MONOCHROME2"
         notes.append(f"no PhotometricInterpretation: taken as {photometric}")
     default_bits = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(attribute)
-    allocated = default_bits or _whole(get("BitsAllocated"), "BitsAllocated")
+    allocated = default_bits or _whole(get("BitsAllocated"), "BitsAllocated", highest=64)
     stored, high = get("BitsStored"), get("HighBit")
     stored = allocated if stored is None or default_bits else _whole(stored, "BitsStored", lowest=0)
     if not 1 <= stored <= allocated:
@@ -225,9 +225,9 @@ def _has_colour(photometric: str) -> bool:
     return photometric.startswith(("RGB", "YBR", "HSV", "XYB"))
 
 
-def _whole(value: object, keyword: str, *, lowest: int = 1) -> int:
-    """The value of an attribute that must be one integer of at least ``lowest``."""
-    if not isinstance(value, int) or value < lowest:
+def _whole(value: object, keyword: str, *, lowest: int = 1, highest: int = 0xFFFF) -> int:
+    """The value of an attribute that must be one integer within bounds."""
+    if not isinstance(value, int) or not lowest <= value <= highest:
         what = "is missing" if value is None else f"is {value!r}"
         raise PixelError(f"{keyword} {what}", tag=Tag.of(keyword), hint="the frames can't be described without it")
     return value

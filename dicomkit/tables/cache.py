@@ -37,12 +37,7 @@ def load_cache(cache: Place, columns: Sequence[Column], paths: Sequence[str]) ->
         raise SourceError(f"the cache can't be read: {error}", path=os.fspath(cache), hint="delete it") from error
     if list(table.columns) != names:
         return empty
-    for column in columns:
-        if column.kind in _DTYPES:  # Parquet knows no seconds
-            table[column.name] = table[column.name].astype(_DTYPES[column.kind])
-        if column.kind == "numbers":
-            table[column.name] = [None if cell is None else tuple(cell) for cell in table[column.name]]
-    table = table.set_index("path")
+    table = table.assign(**{c.name: _restored(table[c.name], c.kind) for c in columns}).set_index("path")
     wanted = set(paths)
     unchanged = [path in wanted and _same(path, row) for path, row in zip(table.index, _facts(table), strict=True)]
     return table[unchanged]
@@ -60,6 +55,13 @@ def save_cache(cache: Place, table: pd.DataFrame) -> None:
     finally:
         if os.path.exists(partial):
             os.unlink(partial)
+
+
+def _restored(cells: Any, kind: str) -> Any:
+    """A column as it was: Parquet knows no seconds and no tuples."""
+    if kind == "numbers":
+        return [None if cell is None else tuple(cell) for cell in cells]
+    return cells.astype(_DTYPES[kind]) if kind in _DTYPES else cells
 
 
 def _facts(table: pd.DataFrame) -> list[tuple[Any, Any]]:

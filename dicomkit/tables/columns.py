@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
@@ -95,13 +95,14 @@ class Column:
             if len(column) % 2 == 0:
                 raise ValueFormatError(f"{column!r} is not the path of an element")
             return cls(".".join(map(str, column)), column, _kind(Tag.of(column[-1])), "")
-        tag = Tag.of(column)
+        tag = Tag.of(cast(Any, column))
         known = attribute(tag)
         return cls(tag.keyword or str(tag), tag, _kind(tag), known.vr if known else "")
 
     def array(self, values: Sequence[Any]) -> tuple[Any, dict[int, str]]:
         """Turn values into a pandas array; return it, and by row what could not be had in the column's type."""
-        return _ARRAYS[self.kind](values)
+        made: tuple[Any, dict[int, str]] = _ARRAYS[self.kind](values)
+        return made
 
 
 def _kind(tag: Tag) -> Kind:
@@ -207,7 +208,8 @@ def columns_of(columns: Iterable[ColumnLike] | None) -> tuple[Column, ...]:
 
 def frame_of(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> tuple[pd.DataFrame, pd.Series]:
     """Make a DataFrame from the values of each column; also a column of text that lists deviating values."""
-    arrays, odd = {}, {}
+    arrays: dict[str, Any] = {}
+    odd: dict[int, list[str]] = {}
     for column, cells in zip(columns, values, strict=True):
         arrays[column.name], problems = column.array(cells)
         for row, text in problems.items():

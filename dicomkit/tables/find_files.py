@@ -92,9 +92,10 @@ def _as_on_disk(folder: str, parts: list[str]) -> str:
         exact = os.path.join(path, part)
         if not os.path.exists(exact):
             try:
-                same = [name for name in os.listdir(path or ".") if name.upper().split(";")[0].rstrip(".") == part.upper()]
+                names = os.listdir(path or ".")
             except OSError:
-                same = []
+                names = []
+            same = [name for name in names if name.upper().split(";")[0].rstrip(".") == part.upper()]
             exact = os.path.join(path, same[0]) if same else exact
         path = exact
     return path

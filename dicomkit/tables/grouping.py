@@ -27,7 +27,8 @@ def series(table: pd.DataFrame) -> pd.DataFrame:
     --------
     >>> from dicomkit.dataset.dataset import DataSet
     >>> from dicomkit.tables.to_table import to_table
-    >>> series(to_table([DataSet(SeriesInstanceUID="1.2", Modality="CT")] * 2))[["Modality", "instances"]].values.tolist()
+    >>> table = to_table([DataSet(SeriesInstanceUID="1.2", Modality="CT")] * 2)
+    >>> series(table)[["Modality", "instances"]].values.tolist()
     [['CT', 2]]
     """
     return _grouped(table, "SeriesInstanceUID")

@@ -46,8 +46,8 @@ def scan(
     where
         A folder, file, glob pattern, zip archive, or several of these.
     columns
-        Keywords, tags or paths such as ``("SharedFunctionalGroupsSequence", 0, ...)``; the most used attributes when not
-        given (``dicomkit.DEFAULT_COLUMNS``).
+        Keywords, tags or paths such as ``("SharedFunctionalGroupsSequence", 0, ...)``; the most used attributes when
+        not given (``dicomkit.DEFAULT_COLUMNS``).
     workers
         How many processes; 1 scans in this one. When not given: one, or for thousands of files one per processor.
     dicomdir
@@ -127,12 +127,13 @@ def _table(rows: Sequence[Row], columns: Sequence[Column]) -> pd.DataFrame:
     values = [_decoded(column, number, rows) for number, column in enumerate(columns)]
     table, deviations = frame_of(columns, values) if rows else frame_of(columns, [[] for _ in columns])
     sizes = np.array([-1 if row.size is None else row.size for row in rows], np.int64)
-    table.insert(0, "path", pd.array([row.path for row in rows], dtype="string"))
-    table.insert(1, "size", pd.arrays.IntegerArray(sizes, sizes < 0))
-    table.insert(2, "modified", np.array([row.modified for row in rows], dtype="datetime64[ns]"))
-    table["error"] = pd.array([row.error for row in rows], dtype="string")
-    table["deviations"] = deviations if rows else pd.array([], dtype="string")
-    return table
+    facts = {
+        "path": pd.array([row.path for row in rows], dtype="string"),
+        "size": pd.arrays.IntegerArray(sizes, sizes < 0),
+        "modified": np.array([row.modified for row in rows], dtype="datetime64[ns]"),
+    }
+    errors = {"error": pd.array([row.error for row in rows], dtype="string"), "deviations": deviations}
+    return pd.concat([pd.DataFrame(facts), table, pd.DataFrame(errors)], axis=1)
 
 
 def _decoded(column: Column, number: int, rows: Sequence[Row]) -> list[Any]:

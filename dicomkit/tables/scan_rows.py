@@ -10,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from dicomkit.dataset.dataset import DataSet
-from dicomkit.encoding.pick import Wanted, pick
-from dicomkit.encoding.scan_state import FIRST_WINDOW
+from dicomkit.encoding.pick import Picked, Wanted, pick
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
-from dicomkit.sources import open_descriptor, read_at
+from dicomkit.sources import OpenedFile
 from dicomkit.values.tag import Tag
 
 CHARSET, SIGN = 0x00080005, 0x00280103
@@ -37,7 +36,8 @@ class Row(NamedTuple):
     error
         Why there are no cells.
     cells
-        A value for each wanted key: bytes, Decoded or None; then those of Specific Character Set and Pixel Representation.
+        A value for each wanted key: bytes, Decoded or None; then those of Specific Character Set and Pixel
+        Representation.
     """
 
     path: str
@@ -59,26 +59,30 @@ def _row(path: str, keys: Sequence[Any], wanted: Wanted | None, intern: dict[byt
     size = modified = None
     try:
         if wanted is not None and "!/" not in path and "://" not in path:
-            descriptor = open_descriptor(path)
-            try:
-                status = os.fstat(descriptor)
-                size, modified = status.st_size, status.st_mtime_ns
-                head = read_at(descriptor, 0, FIRST_WINDOW)
-            finally:
-                os.close(descriptor)
-            cells = pick(head, wanted, whole=len(head) == size)
-            if cells is not None:
-                places = wanted.places
-                last = [cells[places[_word(tag)]] for tag in (CHARSET, SIGN)]
-                kept = [None if cell is None else intern.setdefault(cell, cell) for cell in cells[: len(keys)]]
-                return Row(path, size, modified, None, (*kept, *last))
+            with OpenedFile(path) as opened:
+                size, modified = opened.size, opened.modified
+                picked = pick(opened.read_at, size, wanted)
+            if picked is not None:
+                return Row(path, size, modified, None, _cells(picked, wanted, intern))
         return _odd_row(path, keys, size, modified)
     except DicomError as error:
         return Row(path, size, modified, error.message if error.offset is None else str(_placed(error)), ())
 
 
-def _word(tag: int) -> int:
-    return tag >> 16 | (tag & 0xFFFF) << 16
+def _cells(picked: Picked, wanted: Wanted, intern: dict[bytes, bytes]) -> list[bytes | None]:
+    """The bytes of each wanted element, equal ones as one object."""
+    places = wanted.places
+    cells: list[bytes | None] = [None] * len(places)
+    rows, windows = picked.rows, picked.windows
+    start, data = windows[0]
+    later = iter(windows[1:])
+    for at in range(0, len(rows), 4):
+        length, offset = rows[at + 2], rows[at + 3]
+        while offset + length > start + len(data):
+            start, data = next(later)
+        raw = data[offset - start : offset - start + length]
+        cells[places[rows[at]]] = intern.setdefault(raw, raw)
+    return cells
 
 
 def _placed(error: DicomError) -> DicomError:

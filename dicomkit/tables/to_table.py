@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.tables.columns import ColumnLike, columns_of, frame_of
@@ -26,7 +26,8 @@ def to_table(datasets: Iterable[DataSet] | DataSet, columns: Iterable[ColumnLike
     -------
     DataFrame
         Strings as strings, integers as Int64, DA as datetime64[s], TM as timedelta; several values as one text with
-        backslashes, or for numbers as a tuple. A column ``deviations`` tells of values that don't fit, where there are any.
+        backslashes, or for numbers as a tuple. A column ``deviations`` tells of values that don't fit, where there
+        are any.
 
     Examples
     --------
@@ -41,8 +42,13 @@ def to_table(datasets: Iterable[DataSet] | DataSet, columns: Iterable[ColumnLike
         chosen = tuple(column for column in columns_of(tags) if column.kind != "object")
     else:
         chosen = columns_of(columns)
-    values = [[ds.get(c.key, ds.meta.get(c.key) if c.vr and c.key >> 16 == 2 else None) for ds in given] for c in chosen]
+    values = [[_value(ds, column.key) for ds in given] for column in chosen]
     table, deviations = frame_of(chosen, values)
     if deviations.notna().any():
         table["deviations"] = deviations
     return table
+
+
+def _value(ds: DataSet, key: Any) -> Any:
+    """The value of a key; elements of group 0002 are in the file meta information."""
+    return ds.meta.get(key) if isinstance(key, int) and key >> 16 == 2 else ds.get(key)

@@ -1,7 +1,7 @@
 """Worker processes for a scan: fresh interpreters that read lists of paths from a pipe and write rows back.
 
-They are started as programs of their own, so that it is the same on every platform, and neither the caller's threads nor
-its ``__main__`` matter. Run as a program, this module is such a worker.
+They are started as programs of their own, so that it is the same on every platform, and neither the caller's threads
+nor its ``__main__`` matter. Run as a program, this module is such a worker.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from dicomkit.errors import DicomError
 from dicomkit.tables.scan_rows import Row, scan_rows
 
 
-def scan_in_processes(paths: Sequence[str], keys: Sequence[Any], workers: int, batch: int) -> Iterator[tuple[int, list[Row]]]:
-    """Yield (number of its first path, rows) for each batch, as they come; abandoning the iteration ends the workers."""
+def scan_in_processes(
+    paths: Sequence[str], keys: Sequence[Any], workers: int, batch: int
+) -> Iterator[tuple[int, list[Row]]]:
+    """Yield (number of its first path, rows) for each batch as it comes; abandoning the iteration ends the workers."""
     tasks: SimpleQueue[tuple[int, Sequence[str]]] = SimpleQueue()
     results: SimpleQueue[tuple[int, list[Row] | BaseException]] = SimpleQueue()
     batches = range(0, len(paths), batch)
@@ -64,7 +66,8 @@ def _feed(
     results: SimpleQueue[tuple[int, list[Row] | BaseException]],
 ) -> None:
     """Keep one worker busy until there is no task left."""
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
         pickle.dump(tuple(keys), process.stdin)
         while True:

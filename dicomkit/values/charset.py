@@ -155,6 +155,7 @@ class Charset:
     def _decode_extended(self, raw: bytes, delimiters: str, problems: list[str] | None) -> str:
         """Decode run by run, tracking which sets are active."""
         out: list[str] = []
+        found: dict[str, None] = {}
         low, high = self.low, self.high
         narrow = _narrow_run(delimiters)
         ends = delimiters.encode("ascii")
@@ -168,25 +169,25 @@ class Charset:
                     low = coded
                 else:
                     high = coded
-                if problems is not None and coded not in self.declared:
-                    problems.append(f"escape sequence to ISO-IR {coded.registration}, which is not declared")
+                if coded not in self.declared:
+                    found[f"escape sequence to ISO-IR {coded.registration}, which is not declared"] = None
             elif run := (_WIDE_RUN if low.wide else narrow).match(raw, position):
                 position = run.end()
-                out.append(self._decode_run(run[0], low, high, problems))
+                out.append(self._decode_run(run[0], low, high, found))
             else:
                 position += 1
                 if low.wide and 0x20 < byte < 0x7F and byte not in ends:
                     out.append(REPLACEMENT)
                     continue
                 out.append(chr(byte))
-                if problems is not None:
-                    problems.extend(self._not_reset(low, high))
+                if low is not self.low or high is not self.high:
+                    found |= self._not_reset(low, high)
                 low, high = self.low, self.high
         if problems is not None:
-            problems.extend(self._not_reset(low, high))
+            problems += found | self._not_reset(low, high)
         return "".join(out)
 
-    def _decode_run(self, run: bytes, low: CodedSet, high: CodedSet | None, problems: list[str] | None) -> str:
+    def _decode_run(self, run: bytes, low: CodedSet, high: CodedSet | None, problems: dict[str, None]) -> str:
         if high is not None:
             return _decode_mixed(run, low, high)
         if run.isascii():
@@ -197,18 +198,16 @@ class Charset:
             text = _decode_mixed(run, low, candidate)
             if REPLACEMENT not in text:
                 break
-        if problems is not None:
-            problems.append(f"bytes above 7F that no set is designated for, read as ISO-IR {candidate.registration}")
+        problems[f"bytes above 7F that no set is designated for, read as ISO-IR {candidate.registration}"] = None
         return text
 
-    def _not_reset(self, low: CodedSet, high: CodedSet | None) -> list[str]:
+    def _not_reset(self, low: CodedSet, high: CodedSet | None) -> dict[str, None]:
         """Name the sets that should have been switched back (PS3.5 6.1.2.5.3)."""
-        found = []
-        if low != self.low:
-            found.append(f"ISO-IR {low.registration} still active at the end of a value, line or name component")
-        if high != self.high and high is not None and self.high is not None:
-            found.append(f"ISO-IR {high.registration} still active at the end of a value, line or name component")
-        return found
+        left = [low] if low != self.low else []
+        if high is not None and self.high is not None and high != self.high:
+            left.append(high)
+        where = "still active at the end of a value, line or name component"
+        return {f"ISO-IR {coded.registration} {where}": None for coded in left}
 
     def encode(self, text: str, delimiters: str = TEXT_DELIMITERS) -> bytes:
         """Turn text into bytes, with the escape sequences that it needs.

@@ -65,8 +65,8 @@ def decode_value(vr: str, raw: bytes | memoryview, *, big_endian: bool = False, 
     return decoder(raw, big_endian, charset)
 
 
-# Each decoder takes what is common in as few steps as Python can: `in` with a byte's number, not with bytes, is six times
-# as fast, and so is decoding UTF-8 against Latin-1.
+# Each decoder takes what is common in as few steps as Python can: `in` takes a sixth of the time with a byte's number
+# that it takes with bytes, and decoding ASCII as UTF-8 half of what Latin-1 takes.
 def _text(raw: bytes) -> str:
     return raw.decode() if raw.isascii() else raw.decode("latin-1")
 
@@ -194,7 +194,8 @@ def _tags(raw: bytes, big_endian: bool, charset: Charset) -> object:
         group, element = unpack(raw)
         return Tag(group << 16 | element)
     pairs = [unpack(raw[start : start + 4]) for start in range(0, len(raw) - 3, 4)]
-    return tuple([Tag(group << 16 | element) for group, element in pairs]) or None
+    values = tuple([Tag(group << 16 | element) for group, element in pairs])
+    return values if len(values) > 1 else values[0] if values else None
 
 
 def _octets(raw: bytes, big_endian: bool, charset: Charset) -> object:
@@ -308,13 +309,18 @@ def _text_problems(row: VR, raw: bytes, charset: Charset, problems: list[str]) -
         text = _text(raw)
     problems += _padding_problems(row, text)
     values = text.split("\\") if row.multi else [text]
+    found: dict[str, None] = {}
     for value in values:
         stripped = value.rstrip(_PADDING)
         stripped = stripped.strip(" ") if row.name in _LEADING_SPACES else stripped
-        found = value_problems(row.name, stripped) + repertoire_problems(row.name, stripped)
+        of_value = value_problems(row.name, stripped) + repertoire_problems(row.name, stripped)
         if row.name == "PN":
-            found += alphabetic_problems(stripped, charset)
-        problems += [f"{_shortened(stripped)} is {each}" if each.startswith("not ") else each for each in found]
+            of_value += alphabetic_problems(stripped, charset)
+        found |= {f"{_shortened(stripped)} is {each}" if each.startswith("not ") else each: None for each in of_value}
+        if len(found) > _MOST_PROBLEMS:
+            found["and more"] = None
+            break
+    problems += found
     return len(values) if any(value.strip(_PADDING) for value in values) else 0
 
 
@@ -337,4 +343,5 @@ def _shortened(text: str) -> str:
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
+_MOST_PROBLEMS = 20
 _LEADING_SPACES = frozenset({"AE", "CS", "DS", "IS", "LO", "SH"})

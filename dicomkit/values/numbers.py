@@ -100,30 +100,31 @@ def format_ds(number: float) -> str:
     shortest = _tidy(repr(number))
     if len(shortest) <= DS_MAX_CHARS:
         return shortest
-    candidates = []
-    for digits in range(17, 5, -1):
-        for form in ("f", "e"):
-            text = _tidy(f"{number:.{digits}{form}}")
-            for candidate in (text, _without_zero(text)):
-                if len(candidate) <= DS_MAX_CHARS:
-                    candidates.append(candidate)
-    for digits in range(5, -1, -1):
-        text = _tidy(f"{number:.{digits}f}")
-        if len(text) <= DS_MAX_CHARS:
-            candidates.append(text)
-    return min(candidates, key=lambda text: (abs(float(text) - number), len(text)))
+    room = DS_MAX_CHARS - (number < 0)
+    magnitude = abs(number)
+    if 1e-4 <= magnitude < 10.0**room:  # there a fixed point loses least
+        whole = len(str(int(magnitude))) if magnitude >= 1 else 0
+        form, digits = "f", max(room - whole - 1, 0)
+    else:
+        exponent = _tidy(f"{magnitude:e}").partition("e")[2]
+        form, digits = "e", room - len(exponent) - 3
+    text = _tidy(f"{number:.{digits}{form}}")
+    while len(text) > DS_MAX_CHARS:  # rounded up to one digit more
+        form, digits = (form, digits - 1) if digits else ("e", 8)
+        text = _tidy(f"{number:.{digits}{form}}")
+    if math.isinf(float(text)):  # rounded up beyond the largest
+        text = repr(number)[: DS_MAX_CHARS - 4] + "e308"
+    return text
 
 
 def _tidy(text: str) -> str:
-    """Drop zeros that say nothing."""
+    """Drop zeros that say nothing, and that before the point where the text is too long with it."""
     mantissa, _, exponent = text.partition("e")
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
+    if len(mantissa) > DS_MAX_CHARS and mantissa.lstrip("-").startswith("0."):
+        mantissa = mantissa.replace("0.", ".", 1)
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
-
-
-def _without_zero(text: str) -> str:
-    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
 def format_is(number: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dicomkit.errors import GeometryError
 from dicomkit.volumes.facts import FrameFacts
-from dicomkit.volumes.policy import CHOICES, Finding
+from dicomkit.volumes.policy import Finding, choices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +44,8 @@ def irregular(facts: FrameFacts, findings: Sequence[Finding]) -> GeometryError:
     counts = Counter(f.kind for f in findings)
     first = {f.kind: f for f in reversed(findings)}
     told = [f"{kind}: {first[kind].detail}" + (f" (and {n - 1} more)" if n > 1 else "") for kind, n in counts.items()]
-    choices = [" or ".join(f"{kind}={word!r}" for word in CHOICES[kind]) for kind in counts]
-    choices = [c.replace("'0, 1, ...'", "0, 1, ...") for c in choices]
     return GeometryError(
         "the slices don't make one regular volume: " + "; ".join(told),
         table=findings_table(facts, findings),
-        hint=f"pass {', '.join(choices)}; explain_geometry shows more",
+        hint=f"pass {', '.join(map(choices, counts))}; explain_geometry shows more",
     )

@@ -73,3 +73,14 @@ class Finding(NamedTuple):
     frames: tuple[int, ...]
     """Rows of the `FrameFacts`."""
     detail: str
+
+
+def choices(kind: str) -> str:
+    """Write what can be passed for a kind of finding.
+
+    Examples
+    --------
+    >>> choices("gaps")
+    "gaps='keep' or gaps='fill'"
+    """
+    return " or ".join(f"{kind}={word}" if word[0].isdigit() else f"{kind}={word!r}" for word in CHOICES[kind])

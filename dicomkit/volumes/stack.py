@@ -147,7 +147,9 @@ def examine(facts: FrameFacts, rows: Ints, policy: Policy | None = None, number:
     along = (positions @ normal).tolist()
 
     def finding(kind: str, detail: str, members: Sequence[int] = (), at: int | None = None) -> Finding:
-        position = None if at is None else round(along[int(np.flatnonzero(place == at)[0])], 4)
+        there = [] if at is None else np.flatnonzero(place == at).tolist()
+        members = members or there
+        position = round(along[there[0]], 4) if there else None
         return Finding(kind, number, at, position, tuple(int(rows[m]) for m in members), detail)
 
     findings: list[Finding] = []
@@ -171,7 +173,7 @@ def examine(facts: FrameFacts, rows: Ints, policy: Policy | None = None, number:
             frames[frames == members[0]] = members[-1]
     for cell in np.argwhere(frames < 0).tolist():
         level = ", ".join(f"{d.name}={d.values[i]}" for d, i in zip(dimensions, cell[:-1], strict=True))
-        findings.append(finding("incomplete", f"no frame at {level}", (), cell[-1]))
+        findings.append(finding("incomplete", f"no frame at {level}", (), cell[-1])._replace(frames=()))
 
     by_slice = np.array([positions[place == k].mean(0) for k in range(count)]) if len(rows) > count else _sorted(positions, place)
     off = np.abs(positions - by_slice[place]).max(1)

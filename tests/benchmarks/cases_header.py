@@ -29,7 +29,7 @@ def _gdcm(path: str) -> Any:
     reader.SetFileName(path)
     if not reader.ReadUpToTag(gdcm.Tag(0x7FE0, 0x0010)):
         raise OSError(path)
-    return reader.GetFile().GetDataSet()
+    return reader
 
 
 def _simpleitk(path: str) -> Any:
@@ -54,11 +54,9 @@ def cases(paths: list[Path]) -> list[Case]:
         return [getattr(ds, keyword) for keyword in ATTRIBUTES]
 
     def gdcm_attributes(path: str) -> object:
-        values = _gdcm(path)
-        texts = gdcm.StringFilter()
-        reader_file = gdcm.File()
-        reader_file.SetDataSet(values)
-        texts.SetFile(reader_file)
+        # The reader owns the file: it has to outlive the filter.
+        reader, texts = _gdcm(path), gdcm.StringFilter()
+        texts.SetFile(reader.GetFile())
         return [texts.ToString(gdcm.Tag(*tag)) for tag in tags]
 
     def simpleitk_attributes(path: str) -> object:

@@ -43,7 +43,7 @@ def _goal_row(outcome: Outcome, number: int) -> str:
     ratio = outcome.ratio(OURS, goal.reference)
     times = [duration(outcome.seconds[name]) if name in outcome.seconds else "-" for name in (OURS, goal.reference)]
     verdict = "no time" if ratio is None else "reached" if ratio >= goal.factor else "missed"
-    shown = "-" if ratio is None else f"{ratio:.2f}x"
+    shown = "-" if ratio is None else f"{ratio:.2f}x" if goal.factor >= 1 else f"{1 / ratio:.2f} times"
     title = f"{outcome.case.title} (against {goal.reference})" if number else outcome.case.title
     return f"| {title} | {times[0]} | {times[1]} | {shown} | {goal.text} | {verdict} |"
 

@@ -23,7 +23,7 @@ from dicomkit.display.html import (
     table,
     tree,
 )
-from dicomkit.display.style import STYLE
+from dicomkit.display.style import style_element
 
 HOSTILE = [
     "</style><script>alert(1)</script>",
@@ -123,7 +123,7 @@ def test_no_script_and_no_external_resource() -> None:
 
 
 def test_style_sheet_is_scoped_and_brought_once() -> None:
-    sheet = STYLE.removeprefix("<style>").removesuffix("</style>")
+    sheet = style_element().removeprefix("<style>").removesuffix("</style>")
     assert sheet.count("{") == sheet.count("}")
     rules = [rule.split("{")[0] for rule in sheet.replace("@media print{", "").split("}") if "{" in rule]
     assert len(rules) > 20

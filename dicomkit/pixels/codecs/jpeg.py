@@ -12,7 +12,6 @@ from dicomkit.pixels.codecs.coded import Coded, check, room, run, store
 from dicomkit.pixels.codecs.jpeg_markers import END_OF_IMAGE, JPEG_LS, JpegStream, read_markers
 from dicomkit.pixels.description import Decoded, PixelDescription
 
-_PROGRESSIVE = 0xC2
 _FILLERS = (bytes(range(7, 250, 9)) * 2, bytes(range(250, 7, -9)) * 2, b"\x5a\xe7\x3c" * 20)
 """What to put after the coded data to see whether the decoder takes any of it: it must not."""
 
@@ -77,8 +76,8 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
 
 def _without_end(data: bytes, stream: JpegStream, decoded: Any) -> tuple[bytes, NDArray[Any]]:
     """Decode a stream without EOI, if nothing but that is missing: then bytes added at the end change nothing."""
-    if stream.process == _PROGRESSIVE or sum(stream.scans) < stream.components:
-        raise PixelError("cut short: the JPEG stream has no end marker, and scans may be missing", offset=len(data))
+    if not stream.complete:
+        raise PixelError("cut short: the JPEG stream ends before its last scan", offset=len(data))
     body = data[stream.start :].rstrip(b"\xff")
     array = decoded(body + END_OF_IMAGE, None)
     if any(not np.array_equal(array, decoded(body + filler + END_OF_IMAGE, None)) for filler in _FILLERS):

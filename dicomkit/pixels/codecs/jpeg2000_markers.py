@@ -146,7 +146,7 @@ def check_tiles(data: bytes, stream: Codestream) -> bool:
         tile, length = struct.unpack_from(">HI", data, position + 4)
         seen.add(tile)
         if length == 0:  # the last tile-part: up to the EOC marker, which therefore must be there
-            if len(seen) < stream.tiles or not data.rstrip(b"\0\xff").endswith(b"\xd9"):
+            if len(seen) < stream.tiles or not data.rstrip(b"\0\xff").endswith(END_OF_CODESTREAM):
                 raise PixelError("cut short: the JPEG 2000 codestream has no end marker", offset=len(data))
             return True
         if length < 14:

@@ -10,7 +10,9 @@ from dicomkit.errors import PixelError
 END_OF_IMAGE = b"\xff\xd9"
 
 _EOI, _SOS, _APP0, JPEG_LS = 0xD9, 0xDA, 0xE0, 0xF7
-_FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, JPEG_LS}
+PROGRESSIVE = 0xC2
+_FRAMES = {0xC0, 0xC1, PROGRESSIVE, 0xC3, JPEG_LS}
+_ALL_COEFFICIENTS = (1 << 64) - 1
 _OTHER_FRAMES = {0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _ALONE = {0x01, *range(0xD0, 0xD8)}
 # A marker that ends coded data: not a stuffed zero (JPEG) or zero bit (JPEG-LS), a restart, or fill.
@@ -35,6 +37,7 @@ class JpegStream(NamedTuple):
     jfif: bool
     sampling: tuple[tuple[int, int], ...]
     scans: tuple[int, ...]
+    complete: bool
     end: int | None
 
     @property
@@ -73,6 +76,7 @@ def read_markers(data: bytes) -> JpegStream:
     position = start + 2
     frame: tuple[int, int, int, int, tuple[tuple[int, int], ...]] | None = None
     scans: list[int] = []
+    done: dict[int, int] = {}  # for each component of a progressive image, the coefficients that have their last bit
     end: int | None = None
     jfif = False
     while end is None:
@@ -97,11 +101,16 @@ def read_markers(data: bytes) -> JpegStream:
                 if frame is None or not body:
                     raise PixelError("a JPEG scan comes before the frame header", offset=position)
                 scans.append(body[0])
+                _add_scan(done, body)
                 position = _skip_scan(data, position, frame[0])
     if frame is None or not scans:
         raise PixelError("cut short: the JPEG stream ends before its image data", offset=len(data))
     marker_code, precision, rows, columns, sampling = frame
-    return JpegStream(start, marker_code, precision, rows, columns, jfif, sampling, tuple(scans), end)
+    if marker_code == PROGRESSIVE:
+        complete = len(done) == len(sampling) and all(bits == _ALL_COEFFICIENTS for bits in done.values())
+    else:
+        complete = sum(scans) >= len(sampling)
+    return JpegStream(start, marker_code, precision, rows, columns, jfif, sampling, tuple(scans), complete, end)
 
 
 def _marker(data: bytes, position: int) -> tuple[int | None, int]:
@@ -125,6 +134,15 @@ def _segment(data: bytes, position: int) -> bytes:
     if length < 2 or len(body) != length - 2:
         raise PixelError("cut short: a JPEG header segment runs past the end", offset=position)
     return body
+
+
+def _add_scan(done: dict[int, int], body: bytes) -> None:
+    """Note which coefficients a scan completes: those from Ss to Se, when Al is 0 (T.81 G.1.1.1)."""
+    count = body[0]
+    first, last, bits = (*body[1 + 2 * count : 4 + 2 * count], 0, 0, 15)[:3]
+    for component in body[1 : 1 + 2 * count : 2]:
+        coefficients = ((1 << (last + 1)) - (1 << first)) & _ALL_COEFFICIENTS if not bits & 15 and first <= last else 0
+        done[component] = done.get(component, 0) | coefficients
 
 
 def _frame_header(body: bytes, offset: int) -> tuple[int, int, int, tuple[tuple[int, int], ...]]:

@@ -13,7 +13,8 @@ from dicomkit.pixels.codecs.coded import Coded, check, room, run, store
 from dicomkit.pixels.codecs.jpeg_markers import END_OF_IMAGE, JPEG_LS, read_markers
 from dicomkit.pixels.description import Decoded, PixelDescription
 
-_FILLERS = tuple(bytes(filler) for filler in ([0x00], [0x7E], [0x55], [0xAA], [0x00, 0x00], [0x7E, 0x7E], [0x55, 0xAA]))
+_FILLERS = tuple(bytes([1 << bit]) for bit in range(8))
+"""Bytes to put before the end marker: a decoder that wants none of their bits refuses them, as they aren't zero."""
 
 
 def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | None = None) -> Decoded:

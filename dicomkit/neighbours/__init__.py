@@ -1,0 +1,1 @@
+"""Between our values and the objects of other libraries."""
