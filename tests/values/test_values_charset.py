@@ -293,7 +293,7 @@ def test_bad_bytes_are_decoded_all_the_same(terms: str, raw: bytes) -> None:
     ],
 )
 def test_terms_are_understood_however_written(written: object, terms: tuple[str, ...], problems: int) -> None:
-    charset = Charset.of(written)  # type: ignore[arg-type]
+    charset = Charset.of(written)
     assert charset.terms == terms
     assert len(charset.problems) == problems, charset.problems
     assert not Charset.of(charset.terms).problems or terms == ("ISO 2022 IR 87",) or terms == ("ISO 2022 IR 58",)

@@ -46,16 +46,16 @@ def test_ends(text: str, vr: str, start: str | None, end: str | None) -> None:
         with pytest.raises(ValueFormatError):
             TemporalRange.of(text, "TM")
         return
-    found = TemporalRange.of(text, vr)  # type: ignore[arg-type]
+    found = TemporalRange.of(text, vr)
     assert (found.start, found.end) == (start, end)
-    assert TemporalRange.of(str(found), vr) == found  # type: ignore[arg-type]
+    assert TemporalRange.of(str(found), vr) == found
 
 
 @pytest.mark.parametrize("vr", ["DA", "TM", "DT"])
 @pytest.mark.parametrize("text", ["", "-", " - ", "x-y", "2024013-", "20240101-20240231-1", "99-99"])
 def test_what_is_no_range(vr: str, text: str) -> None:
     with pytest.raises(ValueFormatError):
-        TemporalRange.of(text, vr)  # type: ignore[arg-type]
+        TemporalRange.of(text, vr)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_what_is_no_range(vr: str, text: str) -> None:
     ],
 )
 def test_contains(text: str, vr: str, within: list[str], without: list[str]) -> None:
-    found = TemporalRange.of(text, vr)  # type: ignore[arg-type]
+    found = TemporalRange.of(text, vr)
     assert all(found.contains(value) for value in within)
     assert not any(found.contains(value) for value in without)
 

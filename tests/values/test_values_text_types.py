@@ -212,12 +212,12 @@ def test_ages() -> None:
         Age("x").to_timedelta()
     for number, unit in ((1000, "Y"), (-1, "Y"), (1, "X")):
         with pytest.raises(ValueFormatError):
-            Age.of(number, unit)  # type: ignore[arg-type]
+            Age.of(number, unit)
 
 
 @given(st.integers(0, 999), st.sampled_from("DWMY"))
 def test_ages_there_and_back(number: int, unit: str) -> None:
-    age = Age.of(number, unit)  # type: ignore[arg-type]
+    age = Age.of(number, unit)
     assert age.is_valid
     assert (age.number, age.unit) == (number, unit)
 
@@ -275,4 +275,4 @@ def test_they_are_strings() -> None:
         assert repr(value) == f"{kind.__name__}('2024')"
         assert type(str(value)) is str
         with pytest.raises(AttributeError):
-            value.other = 1  # type: ignore[attr-defined]
+            value.other = 1
