@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, NamedTuple, TypeAlias
 
@@ -354,6 +355,66 @@ def _read_into(descriptor: int, offset: int, buffer: memoryview) -> int:
     except OSError as error:
         raise SourceError(f"can't read the file: {error.strerror}", offset=offset) from error
     return got
+
+
+def replace_file(path: str, chunks: Iterable[bytes], *, durable: bool = False) -> None:
+    """Write a file so that at any moment there is the old one or the new one, whole.
+
+    Parameters
+    ----------
+    durable
+        Whether to wait until it is on the disk.
+
+    Raises
+    ------
+    SourceError
+        When it can't be written; what was there is intact.
+    """
+    folder, name = os.path.split(path)
+    partial = os.path.join(folder, f".{name[:100]}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    try:
+        with open(partial, "xb", buffering=0) as file:
+            _write_all(file, chunks)
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(partial, path)
+        if durable:
+            _sync_folder(folder or ".")
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(partial)
+        if isinstance(error, OSError) and not isinstance(error, SourceError):
+            raise SourceError(f"can't write the file: {error.strerror or error}", path=path) from error
+        raise
+
+
+def _sync_folder(folder: str) -> None:
+    """Make a rename durable, where the platform lets a folder be opened."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_all(file: IO[bytes], chunks: Iterable[bytes]) -> None:
+    """Write chunks, small ones together."""
+    pending: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        pending.append(chunk)
+        size += len(chunk)
+        if size >= CHUNK:
+            _write_whole(file, b"".join(pending))
+            pending, size = [], 0
+    _write_whole(file, b"".join(pending))
+
+
+def _write_whole(file: IO[bytes], data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
 
 
 def inflate(data: bytes, limit: int = MAX_INFLATED) -> tuple[bytes, str | None]:

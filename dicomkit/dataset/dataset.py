@@ -386,6 +386,10 @@ class DataSet(Mapping[Any, Any]):
     def _missing(self, key: Any) -> MissingElementError:
         return show.missing(self, key, keywords)
 
+    def read_source(self, offset: int, length: int) -> bytes:
+        """Return bytes of the source that it was read from, from memory where they are."""
+        return self._records.index.read(offset, length)
+
     # The surroundings that its elements see (dataset/context.py).
 
     def outward(self, tag: int) -> Any:

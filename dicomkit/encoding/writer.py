@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import struct
 import zlib
-from array import array
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from dicomkit._version import __version__
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import Element
+from dicomkit.encoding.splice import pieces
 from dicomkit.errors import UnsupportedError, ValueFormatError
-from dicomkit.sources import Bulk
+from dicomkit.sources import CHUNK, Bulk
 from dicomkit.values.charset import Charset
+from dicomkit.values.decode import swapped
 from dicomkit.values.encode import encode_value
 from dicomkit.values.fragments import Fragments
 from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
@@ -20,10 +23,12 @@ from dicomkit.values.vr import VRS
 IMPLEMENTATION_CLASS_UID = "2.25.218463183519243236829416205136419219617"
 IMPLEMENTATION_VERSION_NAME = f"DICOMKIT_{__version__}"[:16]
 _UNDEFINED = 0xFFFFFFFF
+_META_SYNTAX = TransferSyntax.of(EXPLICIT_VR_LITTLE_ENDIAN)
+_DEFAULT = Charset.of(None)
 
 
 def to_part10(ds: DataSet, transfer_syntax: str | TransferSyntax | None = None, *, anonymous: bool = False) -> bytes:
-    """Encode a data set as a file: preamble, File Meta Information and data set (PS3.10 7.1).
+    """Encode a data set as the bytes of a file: preamble, File Meta Information and data set (PS3.10 7.1).
 
     Parameters
     ----------
@@ -45,21 +50,35 @@ def to_part10(ds: DataSet, transfer_syntax: str | TransferSyntax | None = None, 
     >>> data[128:132]
     b'DICM'
     """
-    syntax = TransferSyntax.of(transfer_syntax) if transfer_syntax else _plain(ds.transfer_syntax)
-    identity = {key: ds.get(key) or ds.meta.get(f"MediaStorage{key}") for key in ("SOPClassUID", "SOPInstanceUID")}
-    missing = [keyword for keyword, uid in identity.items() if not uid]
-    if missing and not anonymous:
-        raise ValueFormatError(f"a file needs {' and '.join(missing)}", hint="assign them, or use to_bytes")
-    generated = {
-        "FileMetaInformationVersion": b"\x00\x01",
-        **{f"MediaStorage{keyword}": uid for keyword, uid in identity.items() if uid},
-        "TransferSyntaxUID": syntax.uid,
-        "ImplementationClassUID": IMPLEMENTATION_CLASS_UID,
-        "ImplementationVersionName": IMPLEMENTATION_VERSION_NAME,
-    }
-    meta = to_bytes(ds.meta.drop("FileMetaInformationGroupLength").assign(generated), EXPLICIT_VR_LITTLE_ENDIAN)
+    return b"".join(iter_part10(ds, transfer_syntax, anonymous=anonymous))
+
+
+def iter_part10(
+    ds: DataSet,
+    transfer_syntax: str | TransferSyntax | None = None,
+    *,
+    anonymous: bool = False,
+    source_ae: str | None = None,
+) -> Iterator[bytes]:
+    """Encode a data set as a file, piece by piece, so that large values never have to be in memory as a whole.
+
+    Parameters
+    ----------
+    transfer_syntax, anonymous
+        As for `to_part10`.
+    source_ae
+        Source Application Entity Title to write.
+
+    Raises
+    ------
+    ValueFormatError, UnsupportedError
+        As `to_part10`; what can be known at the start is raised before the first piece.
+    """
+    syntax = TransferSyntax.of(transfer_syntax or ds.transfer_syntax.uid)
+    _check_pixel_data(ds, syntax)
+    meta = _meta(ds, syntax, anonymous, source_ae)
     length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(meta))
-    return b"".join((bytes(128), b"DICM", length, meta, to_bytes(ds, syntax)))
+    return chain((b"".join((bytes(128), b"DICM", length, meta)),), iter_bytes(ds, syntax))
 
 
 def to_bytes(ds: DataSet, transfer_syntax: str | TransferSyntax = EXPLICIT_VR_LITTLE_ENDIAN) -> bytes:
@@ -71,81 +90,137 @@ def to_bytes(ds: DataSet, transfer_syntax: str | TransferSyntax = EXPLICIT_VR_LI
     b'(\\x00\\x10\\x00US\\x02\\x00\\x00\\x02'
     """
     syntax = TransferSyntax.of(transfer_syntax)
-    native = ds.get("PixelData") is not None and not isinstance(ds.PixelData, Fragments)
-    if syntax.encapsulated is not None and syntax.encapsulated == native and ds.get("PixelData") is not None:
-        raise UnsupportedError(f"the pixel data is not in the form that {syntax.name} asks for", hint="transcode first")
-    parts: list[bytes] = []
-    _data_set(ds, syntax, Charset.of(None), parts)
-    data = b"".join(parts)
-    if not syntax.deflated:
-        return data
-    machine = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    deflated = machine.compress(data) + machine.flush()
-    return deflated + bytes(len(deflated) % 2)
+    _check_pixel_data(ds, syntax)
+    return b"".join(iter_bytes(ds, syntax))
 
 
-def _plain(syntax: TransferSyntax) -> TransferSyntax:
-    """The syntax as PS3.5 has it: a file whose elements contradict its syntax is not written back that way."""
-    return TransferSyntax.of(syntax.uid)
+def iter_bytes(ds: DataSet, syntax: TransferSyntax) -> Iterator[bytes]:
+    """Encode the elements of a data set piece by piece; what nobody touched is taken over as it was read."""
+    chunks = _data_set(ds, syntax, _DEFAULT)
+    return _deflated(chunks) if syntax.deflated else chunks
 
 
-def _data_set(ds: DataSet, syntax: TransferSyntax, outer: Charset, parts: list[bytes]) -> None:
+def _deflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    machine, size = zlib.compressobj(wbits=-zlib.MAX_WBITS), 0
+    for chunk in map(machine.compress, chunks):
+        size += len(chunk)
+        yield chunk
+    last = machine.flush()
+    yield last + bytes((size + len(last)) % 2)
+
+
+def _check_pixel_data(ds: DataSet, syntax: TransferSyntax) -> None:
+    if syntax.encapsulated is None or "PixelData" not in ds:
+        return
+    value = ds.PixelData
+    if value is not None and isinstance(value, Fragments) != syntax.encapsulated:
+        form = "encapsulated" if syntax.encapsulated else "native"
+        raise UnsupportedError(f"{syntax.name} wants {form} pixel data", tag=0x7FE00010, hint="transcode it first")
+
+
+def _meta(ds: DataSet, syntax: TransferSyntax, anonymous: bool, source_ae: str | None) -> bytes:
+    identity = {key: ds.get(key) or ds.meta.get(f"MediaStorage{key}") for key in ("SOPClassUID", "SOPInstanceUID")}
+    missing = [keyword for keyword, uid in identity.items() if not uid]
+    if missing and not anonymous:
+        raise ValueFormatError(f"a file needs {' and '.join(missing)}", hint="assign them")
+    elements: dict[int, tuple[str, bytes]] = {}
+    for element in ds.meta.elements():
+        if element.tag >> 16 == 2 and element.vr != "SQ":
+            elements[element.tag] = element.vr, _raw(element, _META_SYNTAX, _DEFAULT)
+    elements[0x00020001] = "OB", b"\x00\x01"
+    for tag, keyword in ((0x00020002, "SOPClassUID"), (0x00020003, "SOPInstanceUID")):
+        if uid := identity[keyword]:
+            elements[tag] = "UI", str(uid).encode("ascii", "replace")
+    elements[0x00020010] = "UI", syntax.uid.encode()
+    elements[0x00020012] = "UI", IMPLEMENTATION_CLASS_UID.encode()
+    elements[0x00020013] = "SH", IMPLEMENTATION_VERSION_NAME.encode()
+    if source_ae:
+        elements[0x00020016] = "AE", encode_value("AE", source_ae)
+    elements.pop(0x00020000, None)
+    parts = []
+    for tag, (vr, raw) in sorted(elements.items()):
+        padded = raw + VRS[vr].pad[: len(raw) % 2]
+        parts += (_header(tag, vr, len(padded), _META_SYNTAX), padded)
+    return b"".join(parts)
+
+
+def _data_set(ds: DataSet, syntax: TransferSyntax, outer: Charset) -> Iterator[bytes]:
     terms = ds.all("SpecificCharacterSet")
     charset = Charset.of(terms) if terms else outer
-    for element in ds.elements():
-        if element.tag.element != 0:
-            _element(element, syntax, charset, parts)
+    for piece in pieces(ds, syntax, charset):
+        if isinstance(piece, Bulk):
+            if piece.length <= CHUNK:
+                yield ds.read_source(piece.offset, piece.length)
+            else:
+                yield from piece.chunks()
+        else:
+            yield from _element(piece, syntax, charset)
 
 
-def _element(element: Element, syntax: TransferSyntax, charset: Charset, parts: list[bytes]) -> None:
+def _element(element: Element, syntax: TransferSyntax, charset: Charset) -> Iterator[bytes]:
     value = element.value
     if isinstance(value, Fragments):
-        parts.append(_header(element.tag, "OB", _UNDEFINED, syntax))
-        order = ">" if syntax.big_endian else "<"
-        for part in (value.offset_table, *map(bytes, value.parts)):
-            padded = part + bytes(len(part) % 2)
-            parts += (struct.pack(order + "HHI", 0xFFFE, 0xE000, len(padded)), padded)
-        parts.append(struct.pack(order + "HHI", 0xFFFE, 0xE0DD, 0))
-        return
-    raw = _sequence(value, syntax, charset) if element.vr == "SQ" else _raw(element, syntax, charset)
-    if len(raw) % 2:
-        raw += VRS[element.vr].pad
-    parts += (_header(element.tag, element.vr, len(raw), syntax), raw)
+        yield _header(element.tag, "OB", _UNDEFINED, syntax)
+        for part in (value.offset_table, *value.parts):
+            yield _item_header(0xE000, len(part) + len(part) % 2, syntax)
+            yield bytes(part)
+            yield bytes(len(part) % 2)
+        yield _item_header(0xE0DD, 0, syntax)
+    elif isinstance(value, Bulk) and _as_stored(element, syntax) and value.length > CHUNK:
+        yield _header(element.tag, element.vr, value.length + value.length % 2, syntax)
+        yield from value.chunks()
+        yield bytes(value.length % 2)
+    else:
+        raw = _sequence(value, syntax, charset) if element.vr == "SQ" else _raw(element, syntax, charset)
+        yield _header(element.tag, element.vr, len(raw) + len(raw) % 2, syntax)
+        yield raw
+        yield VRS[element.vr].pad[: len(raw) % 2]
 
 
 def _sequence(items: tuple[DataSet, ...], syntax: TransferSyntax, charset: Charset) -> bytes:
     parts: list[bytes] = []
     for item in items:
-        inner: list[bytes] = []
-        _data_set(item, syntax, charset, inner)
-        content = b"".join(inner)
-        parts += (struct.pack((">" if syntax.big_endian else "<") + "HHI", 0xFFFE, 0xE000, len(content)), content)
+        content = b"".join(_data_set(item, syntax, charset))
+        parts += (_item_header(0xE000, len(content), syntax), content)
     return b"".join(parts)
+
+
+def _as_stored(element: Element, syntax: TransferSyntax) -> bool:
+    """Whether bulk data is in the byte order in which it is to be written; new values are little-endian."""
+    stored_big = element.origin is not None and element.origin.big_endian
+    return stored_big == syntax.big_endian or VRS[element.vr].itemsize == 1
 
 
 def _raw(element: Element, syntax: TransferSyntax, charset: Charset) -> bytes:
     """The bytes of a value: as they were read where they still hold, else encoded."""
-    origin, value = element.origin, element.value
-    if origin is not None and (origin.charset == charset or not VRS[element.vr].charset):
-        raw = bytes(element.raw) if element.raw is not None else b""
-        return raw if origin.big_endian == syntax.big_endian else _swapped(raw, element.vr)
+    origin, value, vr = element.origin, element.value, element.vr
     if value is None:
         return b""
     if isinstance(value, (bytes, Bulk)):
-        return _swapped(bytes(value), element.vr) if syntax.big_endian else bytes(value)
+        return bytes(value) if _as_stored(element, syntax) else _swapped(vr, bytes(value))
+    if (
+        origin is not None
+        and element.raw is not None
+        and (origin.charset.terms == charset.terms or not VRS[vr].charset)
+    ):
+        raw = bytes(element.raw)
+        return raw if origin.big_endian == syntax.big_endian else _swapped(vr, raw)
     if origin is None and isinstance(element.raw, bytes):
         return element.raw
-    return encode_value(element.vr, value, big_endian=syntax.big_endian, charset=charset)
+    try:
+        return encode_value(vr, value, big_endian=syntax.big_endian, charset=charset, strict=origin is None)
+    except ValueFormatError as error:
+        raise ValueFormatError(error.message, tag=element.tag, hint=error.hint) from None
 
 
-def _swapped(raw: bytes, vr: str) -> bytes:
-    """Swap the bytes of each number; those of a tag are two numbers."""
+def _swapped(vr: str, raw: bytes) -> bytes:
+    """Turn the byte order of each number; a tag is two numbers."""
     size = 2 if vr == "AT" else VRS[vr].itemsize
-    if size < 2 or len(raw) % size:
-        return raw
-    numbers = array({2: "H", 4: "I", 8: "Q"}[size], raw)
-    numbers.byteswap()
-    return numbers.tobytes()
+    return swapped(raw, size) if size > 1 else raw
+
+
+def _item_header(element: int, length: int, syntax: TransferSyntax) -> bytes:
+    return struct.pack(">HHI" if syntax.big_endian else "<HHI", 0xFFFE, element, length)
 
 
 def _header(tag: int, vr: str, length: int, syntax: TransferSyntax) -> bytes:

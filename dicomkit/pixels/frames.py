@@ -136,10 +136,12 @@ def frames(
     """
     source = _source(ds, limit)
     description = source.description
-    wanted = range(description.number_of_frames) if indices is None else tuple(indices)
+    wanted = range(description.number_of_frames) if indices is None else indices
+    if not isinstance(wanted, range):
+        wanted = tuple(wanted)
     if not wanted:
         return np.empty((0, *description.frame_shape), description.dtype) if out is None else out
-    _check_present(source, max(wanted))
+    _check_present(source, max(wanted[0], wanted[-1]) if isinstance(wanted, range) else max(wanted))
     first = None  # decoded before a stack is allocated: a description may promise more than there is
     if isinstance(source.value, Fragments) and out is None:
         first = _decode(source, wanted[0]).array

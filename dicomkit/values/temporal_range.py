@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from dicomkit.errors import ValueFormatError
@@ -15,7 +17,9 @@ from dicomkit.values.times import Time
 Temporal: TypeAlias = Date | Time | DateTime
 Moment: TypeAlias = date | time | datetime
 
-_TYPES: dict[str, type[Date] | type[Time] | type[DateTime]] = {"DA": Date, "TM": Time, "DT": DateTime}
+_TYPES: Mapping[str, type[Date] | type[Time] | type[DateTime]] = MappingProxyType(
+    {"DA": Date, "TM": Time, "DT": DateTime}
+)
 _DT = r"[0-9]{4,14}(?:[.][0-9]+)?"
 # A hyphen and four digits are an offset where they can be one; a further hyphen is then the range's.
 _OPEN_START = re.compile(rf"-({_DT}(?:[+-][0-9]{{4}})?)")

@@ -7,11 +7,13 @@ functional groups, then in the shared ones, then at the top level (PS3.3 C.7.6.1
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dicomkit.values.tag import Tag
 from dicomkit.volumes.geometry import plane_normal
 from dicomkit.volumes.mosaic import MOSAIC_TAGS, mosaic_tiles
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
     Objects = NDArray[np.object_]
+
+
+_PER_FRAME, _SHARED, _NUMBER_OF_FRAMES = 0x52009230, 0x52009229, 0x00280008
 
 
 class Fact(NamedTuple):
@@ -141,10 +146,11 @@ _PIXEL = (
 )
 
 
-def wanted_tags() -> tuple[int | str, ...]:
+@cache
+def wanted_tags() -> frozenset[Tag]:
     """List the top-level attributes that a volume may need, so that no others are read."""
     top = {place[0] for facts in (PLACE, ORDER) for fact in facts.values() for place in fact.places}
-    return (*sorted({*top, *DESCRIPTION, *_PIXEL}), *MOSAIC_TAGS)
+    return frozenset(map(Tag.of, (*top, *DESCRIPTION, *_PIXEL, *MOSAIC_TAGS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,27 @@ class FrameFacts:
             self.notes,
         )
 
+    def with_columns(self, **columns: NDArray[Any]) -> FrameFacts:
+        """Give the same facts with other columns in place of some."""
+        return replace(self, table=_Replaced(self.table, columns))
+
+
+class _Replaced(Mapping[str, Any]):
+    """Columns of which some are others."""
+
+    def __init__(self, table: Mapping[str, Any], columns: Mapping[str, Any]) -> None:
+        self._table = table
+        self._columns = columns
+
+    def __getitem__(self, name: str) -> Any:
+        return self._columns[name] if name in self._columns else self._table[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
 
 class _Taken(Mapping[str, Any]):
     """Some rows of every column."""
@@ -222,7 +249,9 @@ class _Columns(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in self._known:
             fact = ORDER[name]
-            per_source = [_values(ds, fact, _frames(ds)) for ds in self._sources]
+            groups = [_Groups.of(ds) for ds in self._sources]
+            paths = _paths()
+            per_source = [_values(ds, g, paths(g)[name], g.frames) for ds, g in zip(self._sources, groups, strict=True)]
             rows = [per_source[s][f] for s, f in zip(self._source.tolist(), self._frame.tolist(), strict=True)]
             self._known[name] = _array(rows, fact.width)
         return self._known[name]
@@ -260,9 +289,13 @@ def collect(datasets: Iterable[DataSet]) -> FrameFacts:
     top: list[int] = []
     left: list[int] = []
     notes: list[tuple[int, str]] = []
+    places = _paths()
+    names = tuple(PLACE)
     for index, ds in enumerate(sources):
-        n = _frames(ds)
-        values = {name: _values(ds, fact, n) for name, fact in PLACE.items()}
+        groups = _Groups.of(ds)
+        n = groups.frames
+        paths = places(groups)
+        values = {name: _values(ds, groups, paths[name], n) for name in names}
         if n > 1 and ds.get("GridFrameOffsetVector") is not None:
             values["position"] = _dose_planes(ds, values["position"], values["orientation"])
         tiles = mosaic_tiles(ds, values) if n == 1 else None
@@ -293,41 +326,76 @@ def collect(datasets: Iterable[DataSet]) -> FrameFacts:
     )
 
 
-def _frames(ds: DataSet) -> int:
-    """Count the frames: as many as there are functional groups, else what NumberOfFrames says."""
-    per_frame = ds.get("PerFrameFunctionalGroupsSequence")
-    if per_frame:
-        return len(per_frame)
-    n = ds.get("NumberOfFrames")
-    return n if isinstance(n, int) and 0 < n < 1_000_000 else 1
+class _Groups(NamedTuple):
+    """The functional groups of a data set, and how many frames it has."""
+
+    per_frame: tuple[DataSet, ...]
+    shared: DataSet | None
+    frames: int
+
+    @classmethod
+    def of(cls, ds: DataSet) -> _Groups:
+        """Count the frames: as many as there are functional groups, else what NumberOfFrames says."""
+        per_frame = ds.get(_PER_FRAME) or ()
+        shared = ds.get(_SHARED)
+        n = len(per_frame) or ds.get(_NUMBER_OF_FRAMES)
+        return cls(per_frame, shared[0] if shared else None, n if isinstance(n, int) and 0 < n < 1_000_000 else 1)
 
 
-def _values(ds: DataSet, fact: Fact, n: int) -> list[Any]:
+class _Paths(NamedTuple):
+    """The places of each fact in tags, which are quicker to look up than keywords: with functional groups, and without."""
+
+    grouped: dict[str, tuple[tuple[int, ...], ...]]
+    plain: dict[str, tuple[tuple[int, ...], ...]]
+
+    def __call__(self, groups: _Groups) -> dict[str, tuple[tuple[int, ...], ...]]:
+        return self.grouped if groups.per_frame or groups.shared is not None else self.plain
+
+
+@cache
+def _paths() -> _Paths:
+    found = {
+        name: tuple(tuple(int(Tag.of(keyword)) for keyword in place) for place in fact.places)
+        for name, fact in {**PLACE, **ORDER}.items()
+    }
+    direction = int(Tag.of("DiffusionGradientDirectionSequence"))
+    plain = {name: tuple(p for p in paths if len(p) == 1 or p[0] == direction) for name, paths in found.items()}
+    return _Paths(found, plain)
+
+
+def _values(ds: DataSet, groups: _Groups, paths: tuple[tuple[int, ...], ...], n: int) -> list[Any]:
     """Give a fact of each of the n frames of a data set, None where it is not stated."""
-    per_frame = ds.get("PerFrameFunctionalGroupsSequence") or ()
-    shared = ds.get("SharedFunctionalGroupsSequence") or ()
-    column: list[Any] = [None] * n
-    for place in fact.places:
-        if len(place) > 1 and (per_frame or shared):
-            common = _at(shared[0], place) if shared else None
-            found: list[Any] = [_at(item, place) for item in per_frame]
-            found += [None] * (n - len(found))
-            found = [common if value is None else value for value in found]
-            column = [new if old is None else old for old, new in zip(column, found, strict=True)]
-        else:
-            value = _at(ds, place)
+    grouped = bool(groups.per_frame) or groups.shared is not None
+    if not grouped:
+        for path in paths:
+            value = ds.get(path[0]) if len(path) == 1 else _at(ds, path)
             if value is not None:
-                column = [value if old is None else old for old in column]
+                return [value] * n
+        return [None] * n
+    column: list[Any] = []
+    for place in paths:
+        if len(place) > 1:
+            common = _at(groups.shared, place) if groups.shared is not None else None
+            found = [_at(item, place) for item in groups.per_frame]
+            found += [None] * (n - len(found))
+            if common is not None:
+                found = [common if value is None else value for value in found]
+        else:
+            value = ds.get(place[0])
+            if value is None:
+                continue
+            found = [value] * n
+        column = [new if old is None else old for old, new in zip(column, found, strict=True)] if column else found
         if None not in column:
-            break
-    return column
+            return column
+    return column or [None] * n
 
 
-def _at(item: DataSet, place: Sequence[str]) -> Any:
+def _at(item: DataSet, place: Sequence[int]) -> Any:
     """Follow a path through first items; None where it ends early."""
     value: Any = item
-    for keyword in place[:-1]:
-        items = value.get(keyword)
+    for tag in place[:-1]:
+        items = value.get(tag)
         if not items:
             return None
         value = items[0]

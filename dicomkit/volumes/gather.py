@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
+from dicomkit.dataset.index import Index
+from dicomkit.encoding.part10 import parse
+from dicomkit.encoding.pick import Wanted, pick
 from dicomkit.errors import DicomError, GeometryError
 from dicomkit.files.read import read
+from dicomkit.sources import open_source
+from dicomkit.values.transfer_syntax import TransferSyntax
+from dicomkit.volumes.facts import wanted_tags
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_ROWS, _PIXELS = 0x00280010, (0x7FE00010, 0x7FE00008, 0x7FE00009)
 
 VolumeSource: TypeAlias = "DataSet | str | os.PathLike[str] | pd.DataFrame | Iterable[DataSet | str | os.PathLike[str]]"
 """A DataSet, a file, a folder, a table of `scan` (its column ``path``), or an iterable of paths or DataSets."""
@@ -27,7 +37,7 @@ class Gathered:
     unreadable: tuple[tuple[str, str], ...] = ()
 
 
-def gather(source: VolumeSource) -> Gathered:
+def gather(source: VolumeSource, *, whole: bool = False) -> Gathered:
     """Read the headers of whatever makes a volume.
 
     Files of a folder that can't be read are listed in the result; a file that was named raises.
@@ -36,6 +46,8 @@ def gather(source: VolumeSource) -> Gathered:
     ----------
     source
         See `VolumeSource`.
+    whole
+        Read whole headers, rather than what a volume needs.
 
     Raises
     ------
@@ -49,7 +61,7 @@ def gather(source: VolumeSource) -> Gathered:
     unreadable: list[tuple[str, str]] = []
     for item, found in _items(source):
         try:
-            ds = item if isinstance(item, DataSet) else read(item)
+            ds = item if isinstance(item, DataSet) else read(item) if whole else _header(item)
         except DicomError as error:
             if not found:
                 raise
@@ -59,8 +71,23 @@ def gather(source: VolumeSource) -> Gathered:
     return Gathered(tuple(images), tuple(others), tuple(unreadable))
 
 
+def _header(path: str | os.PathLike[str]) -> DataSet:
+    """Read what a volume may need of a file: the quick way, or else all of it."""
+    with open_source(path) as opened:
+        found = pick(opened.read_at, opened.size, _wanted())
+        if found is None:
+            return parse(opened)
+    syntax = TransferSyntax.of(found.syntax.decode("latin-1"))
+    return DataSet.of_index(Index(array("Q", found.rows), opened.source, tuple(found.windows), syntax))
+
+
+@cache
+def _wanted() -> Wanted:
+    return Wanted.of(wanted_tags())
+
+
 def _is_image(ds: DataSet) -> bool:
-    return "Rows" in ds and any(k in ds for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
+    return ds.get(_ROWS) is not None and any(ds.get(tag) is not None for tag in _PIXELS)
 
 
 def _items(source: Any) -> Iterator[tuple[Any, bool]]:

@@ -42,6 +42,8 @@ def labelled(facts: FrameFacts, stack: Stack, data: Any, units: str) -> xr.DataA
     """
     import xarray as xr
 
+    import dicomkit.volumes.accessor  # so that the result has .dicom
+
     geometry = stack.geometry
     if geometry is None:
         raise GeometryError("the distance of the slices is not known")

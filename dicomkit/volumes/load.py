@@ -107,8 +107,8 @@ def to_volume(
     (('slice', 'row', 'column'), [3.0, 6.0, 9.0])
     """
     policy = Policy(unplaced, orientation, duplicates, incomplete, gaps, jitter, tilt, tolerance, slice_step)
-    facts = _one_series(gather(source))
-    return _volume(facts, np.arange(len(facts)), policy, dtype, chunks, rescale, fill_value)
+    facts = one_series(gather(source))
+    return volume_of(facts, np.arange(len(facts)), policy, dtype, chunks, rescale, fill_value)
 
 
 def to_volumes(
@@ -170,7 +170,7 @@ def to_volumes(
                     rejected.append((uid, facts.sources[int(facts.source[rows[lost[0]]])], len(lost), _UNPLACED))
         for key, part in parts:
             try:
-                volumes[key] = _volume(facts, part, policy, dtype, chunks, rescale, fill_value)
+                volumes[key] = volume_of(facts, part, policy, dtype, chunks, rescale, fill_value)
             except DicomError as error:
                 rejected.append((key, facts.sources[int(facts.source[part[0]])], len(part), str(error)))
     others: dict[str, list[DataSet]] = {}
@@ -276,11 +276,11 @@ def lazy_volume(
     """Make a volume of one series, of which no pixel is read before it is asked for."""
     if policy.tilt == "deskew":
         raise GeometryError("a lazy volume can't be deskewed", hint="use tilt='keep', then .dicom.reslice on what is needed")
-    facts = _one_series(found)
+    facts = one_series(found)
     return _labelled(facts, np.arange(len(facts)), policy, dtype, rescale, fill_value, lazy=True)
 
 
-def _one_series(found: Gathered) -> FrameFacts:
+def one_series(found: Gathered) -> FrameFacts:
     """Collect the facts of the images, which must be of one series."""
     if not found.images:
         raise GeometryError("there are no images in the source", table=_left_out(found))
@@ -316,7 +316,7 @@ def _labelled(
     return labelled(facts, stack, lazy_variable(voxels), units)
 
 
-def _volume(
+def volume_of(
     facts: FrameFacts,
     rows: Any,
     policy: Policy,

@@ -17,6 +17,7 @@ from dicomkit.volumes.geometry import plane_normal, unit
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
 
+_IMAGE_TYPE = 0x00080008
 _MR_HEADER, _NUMBER_OF_IMAGES = 0x00190010, 0x0019100A
 _CSA_HEADER, _IMAGE_INFO = 0x00290010, 0x00291010
 
@@ -43,7 +44,7 @@ def mosaic_tiles(ds: DataSet, values: dict[str, list[Any]]) -> Tiles | None:
     values
         The facts of its one frame.
     """
-    kinds = ds.get("ImageType")
+    kinds = ds.get(_IMAGE_TYPE)
     if not isinstance(kinds, tuple) or "MOSAIC" not in kinds:
         return None
     info = ds.get(_IMAGE_INFO) if str(ds.get(_CSA_HEADER)).startswith("SIEMENS CSA") else None

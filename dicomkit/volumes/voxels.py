@@ -14,9 +14,10 @@ from dicomkit.errors import PixelError
 from dicomkit.pixels.bits import clear_unused
 from dicomkit.pixels.colour import GREY, to_rgb
 from dicomkit.pixels.description import PixelDescription
-from dicomkit.pixels.frames import frame_with_notes, frames, native_slices
+from dicomkit.pixels.frames import frame_with_notes, frames
 from dicomkit.pixels.lookup import LookupTable
 from dicomkit.pixels.modality import modality_of
+from dicomkit.values.fragments import Fragments
 from dicomkit.volumes.facts import FrameFacts
 from dicomkit.volumes.quantity import Scale, stored_range, wide_type
 from dicomkit.volumes.stack import Stack
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
     from dicomkit.dataset.dataset import DataSet
     from dicomkit.sources import Bulk
+
+
+THREADED = 1 << 20
+"""Bytes from which on a volume is read by several threads: reading, decoding and scaling all release the interpreter."""
 
 
 class _DoesNotFit(Exception):
@@ -106,7 +111,7 @@ class Voxels:
             narrow,
             sources,
             tuple(kept),
-            tuple(map(native_slices, sources)),
+            tuple(map(_native, sources, kept)),
             tables,
             tuple(cells),
         )
@@ -141,8 +146,8 @@ class Voxels:
         """Read some slices into an array of (slices, rows, columns[, samples])."""
         numbers = list(cells)
         threads = min(os.cpu_count() or 1, 8)
-        if threads > 1 and len(numbers) > 1 and None in self.natives:
-            step = max(1, len(numbers) // (4 * threads))
+        if threads > 1 and out.nbytes > THREADED:
+            step = -(-len(numbers) // (2 * threads))
             parts = [range(k, min(k + step, len(numbers))) for k in range(0, len(numbers), step)]
             with ThreadPoolExecutor(threads) as pool:
                 for _ in pool.map(lambda part: self._read_some(numbers, part, out), parts):
@@ -226,7 +231,8 @@ class Voxels:
             low, high = stored_range(d)
             limits = np.iinfo(out.dtype)
             if low + intercept < limits.min or high + intercept > limits.max:
-                low, high = int(stored.min()), int(stored.max())
+                low = int(stored.min()) if low + intercept < limits.min else low
+                high = int(stored.max()) if high + intercept > limits.max else high
                 if low + intercept < limits.min or high + intercept > limits.max:
                     self._refuse(low + intercept, high + intercept, where)
             same = stored.dtype.itemsize == out.dtype.itemsize  # then two's complement makes the sign immaterial
@@ -258,3 +264,13 @@ def _modality_table(ds: DataSet) -> LookupTable | None:
         return None
     found = modality_of(ds)
     return found if isinstance(found, LookupTable) else None
+
+
+def _native(ds: DataSet, d: PixelDescription) -> tuple[bytes | Bulk, int] | None:
+    """Tell where native frames lie that are arrays as they stand; None where they need decoding."""
+    value = ds.get(d.attribute)
+    if value is None or isinstance(value, Fragments) or d.big_endian or d.subsampled or d.planar_configuration:
+        return None
+    if d.bits_allocated not in (8, 16, 32, 64):
+        return None
+    return value, d.frame_bytes

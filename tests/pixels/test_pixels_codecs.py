@@ -86,7 +86,7 @@ def test_lossless_round_trip(syntax: str, bits: int, samples: int, shape: tuple[
 def test_signed_values_in_unsigned_streams(syntax: str, bits: int) -> None:
     half = 1 << (bits - 1)
     signed = (picture(bits, 1).astype(np.int32) - half).astype(np.int16)
-    data = bytes(ENCODERS[syntax]((signed & ((1 << bits) - 1)).astype(np.uint16), bits))
+    data = bytes(ENCODERS[syntax](signed.view(np.uint16) & np.uint16((1 << bits) - 1), bits))
     description = layout(signed, bits, syntax, pixel_representation=1)
     np.testing.assert_array_equal(decode(data, description), signed)
 
@@ -279,7 +279,7 @@ def test_a_frame_too_large_is_refused_before_anything_is_allocated() -> None:
     ds = image([b"\xff\xd8"], picture(8, 1)).assign(Rows=65535, Columns=65535, BitsAllocated=16)
     with pytest.raises(PixelError, match=f"the limit is {FRAME_LIMIT}"):
         frame(ds)
-    with pytest.raises(PixelError, match="frame 0"):
+    with pytest.raises(PixelError, match="frame 999999999"):
         frames(ds.assign(NumberOfFrames=10**9), range(10**9), limit=1 << 40)
 
 

@@ -96,10 +96,13 @@ NOT_DCMTK = {
     "liver_nonbyte_aligned_rle.dcm": "1-bit RLE",
 }
 
+
 def dcmtk_files(*syntaxes: str) -> list[str]:
     rows = (row for row in manifest() if row["role"] == "dicom" and row["pixel_crosscheck"].startswith(("ok", "err")))
     wanted = {f"1.2.840.10008.1.2.{syntax}" for syntax in syntaxes}
-    return [row["path"] for row in rows if row["ts_uid"] in wanted and Path(row["path"]).name not in {*BROKEN, *NOT_DCMTK}]
+    return [
+        row["path"] for row in rows if row["ts_uid"] in wanted and Path(row["path"]).name not in {*BROKEN, *NOT_DCMTK}
+    ]
 
 
 COMMANDS = {
