@@ -34,6 +34,7 @@ _FACADE = {
     "to_nifti": "dicomkit.volumes.export",
     "to_pydicom": "dicomkit.neighbours.pydicom",
     "to_sitk": "dicomkit.volumes.export",
+    "to_suv": "dicomkit.volumes.suv",
     "to_table": "dicomkit.tables.to_table",
     "to_volume": "dicomkit.volumes.load",
     "to_volumes": "dicomkit.volumes.load",

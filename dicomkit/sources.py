@@ -151,13 +151,70 @@ class InflatedSource:
             object.__setattr__(self, name, value)
 
 
-Source: TypeAlias = MemorySource | FileSource | ZipSource | UrlSource | InflatedSource
+@dataclass(frozen=True, slots=True)
+class UriSource:
+    """What a BulkDataURI of DICOM JSON or Native XML stands for (PS3.18 F.2.6); fetched when first read, and kept.
+
+    Attributes
+    ----------
+    resolve
+        Gives the bytes of a URI; None where nobody has said how to get them.
+    """
+
+    uri: str
+    resolve: Callable[[str], bytes] | None = field(default=None, repr=False, compare=False)
+    _data: list[bytes] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def path(self) -> str:
+        """The URI."""
+        return self.uri
+
+    @property
+    def size(self) -> int:
+        """The number of bytes, for which they are fetched."""
+        return len(self._fetched())
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``offset``, fewer at the end."""
+        return self._fetched()[offset : offset + length]
+
+    def _fetched(self) -> bytes:
+        if not self._data:
+            if self.resolve is None:
+                hint = "say how to get them where the document is read: resolve=function(uri) -> bytes"
+                raise SourceError("the bytes of this BulkDataURI are not here", path=self.uri, hint=hint)
+            try:
+                data = self.resolve(self.uri)
+            except DicomError:
+                raise
+            except Exception as error:
+                raise SourceError(f"can't get the bytes of a BulkDataURI: {error}", path=self.uri) from error
+            if not isinstance(data, (bytes, bytearray, memoryview)):
+                raise SourceError(f"resolving a BulkDataURI gave {type(data).__name__}, not bytes", path=self.uri)
+            self._data.append(bytes(data))
+        return self._data[0]
+
+    def __getstate__(self) -> list[Any]:
+        return [self.uri, self.resolve]
+
+    def __setstate__(self, state: list[Any]) -> None:
+        for name, value in zip(("uri", "resolve", "_data"), (*state, []), strict=True):
+            object.__setattr__(self, name, value)
+
+
+Source: TypeAlias = MemorySource | FileSource | ZipSource | UrlSource | InflatedSource | UriSource
 
 
 class Bulk:
     """A slice of a source: a large value that stays where it is until asked for.
 
     Equal to other bulk data, or to bytes, of the same content; its hash reads none of it.
+
+    Parameters
+    ----------
+    length
+        None for all from ``offset``, of a source that doesn't know its size before it is read.
 
     Examples
     --------
@@ -166,22 +223,32 @@ class Bulk:
     (4, b'2345', b'34')
     """
 
-    __slots__ = ("length", "offset", "source")
+    __slots__ = ("_length", "offset", "source")
 
     source: Source
     offset: int
-    length: int
+    _length: int | None
 
-    def __init__(self, source: Source, offset: int, length: int) -> None:
+    def __init__(self, source: Source, offset: int, length: int | None) -> None:
         object.__setattr__(self, "source", source)
         object.__setattr__(self, "offset", offset)
-        object.__setattr__(self, "length", length)
+        object.__setattr__(self, "_length", length)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("Bulk is immutable")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Bulk, (self.source, self.offset, self.length)
+        return Bulk, (self.source, self.offset, self._length)
+
+    @property
+    def length(self) -> int:
+        """The number of bytes."""
+        return self.source.size - self.offset if self._length is None else self._length
+
+    @property
+    def uri(self) -> str | None:
+        """The BulkDataURI that it stands for, or None; a URI can be told without fetching it."""
+        return self.source.uri if isinstance(self.source, UriSource) else None
 
     @property
     def path(self) -> str | None:
@@ -221,16 +288,18 @@ class Bulk:
             other = Bulk(MemorySource(bytes(other)), 0, len(other))
         if not isinstance(other, Bulk):
             return NotImplemented
+        if (self.offset, self._length, self.source) == (other.offset, other._length, other.source):
+            return True
         if self.length != other.length:
             return False
-        if self.source == other.source and self.offset == other.offset:
-            return True
         return all(mine == theirs for mine, theirs in zip(self.chunks(), other.chunks(), strict=True))
 
     def __hash__(self) -> int:
-        return hash(("bulk", self.length))
+        return hash(("bulk", self._length))
 
     def __repr__(self) -> str:
+        if self.uri is not None:
+            return f"<Bulk of {self.uri}>"
         place = f" at {self.offset} of {os.path.basename(self.path)}" if self.path else ""
         return f"<Bulk {self.length:,} bytes{place}>"
 
@@ -246,19 +315,16 @@ class Opened(NamedTuple):
 class OpenedFile:
     """A file that is open for reading: an ``Opened`` and a context manager in one, for the path that matters most."""
 
-    __slots__ = ("descriptor", "modified", "path", "size")
+    __slots__ = ("descriptor", "modified", "size", "source")
+
+    source: Source
 
     def __init__(self, path: str) -> None:
-        self.path = path
         self.descriptor = open_descriptor(path)
         status = os.fstat(self.descriptor)
         self.size = status.st_size
         self.modified = status.st_mtime_ns
-
-    @property
-    def source(self) -> Source:
-        """The file as a value."""
-        return FileSource(self.path, self.size, self.modified)
+        self.source = FileSource(path, self.size, self.modified)
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return ``length`` bytes from ``offset``, fewer at the end."""

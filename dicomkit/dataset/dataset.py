@@ -100,7 +100,7 @@ class DataSet(Mapping[Any, Any]):
             raise MissingElementError(f"{keyword!r} is neither a keyword of PS3.6 nor an attribute of DataSet")
         value = self._values.get(tag, _UNREAD)
         if value is _UNREAD:
-            value = self._value(tag)
+            value = self._decoded(tag)
         if value is _NOTHING:
             raise self._missing(keyword)
         return value
@@ -330,15 +330,18 @@ class DataSet(Mapping[Any, Any]):
     def _value(self, tag: int) -> Any:
         """The value of a tag, or _NOTHING."""
         value = self._values.get(tag, _UNREAD)
-        if value is _UNREAD:
-            if tag in self._overlay:
-                element = self._overlay[tag]
-                value = _NOTHING if element is None else element.value
-            elif (record := self._records.find(tag)) is None:
-                return _NOTHING
-            else:
-                value = self._records.value(record, tag, self)
-            self._values[tag] = value
+        return self._decoded(tag) if value is _UNREAD else value
+
+    def _decoded(self, tag: int) -> Any:
+        """The value of a tag that was not asked for before, or _NOTHING."""
+        if tag in self._overlay:
+            element = self._overlay[tag]
+            value = _NOTHING if element is None else element.value
+        elif (record := self._records.find(tag)) is None:
+            return _NOTHING
+        else:
+            value = self._records.value(record, tag, self)
+        self._values[tag] = value
         return value
 
     def _element(self, tag: Tag) -> Element | None:

@@ -1,8 +1,8 @@
 """The flat index of a data set: where each element is, nested items included, with nothing decoded.
 
-The index is one buffer of records of four machine integers, in the order of the bytes. An element's children (items,
-and the elements within items) follow it directly; because offsets only grow, the end of its subtree is found by
-bisection, so that no skip pointers are stored. A scanner in another language needs only to fill the same buffer.
+The index is one run of records of four numbers, in the order of the bytes. An element's children (items, and the
+elements within items) follow it directly; because offsets only grow, the end of its subtree is found by bisection, so
+that no skip pointers are stored. A scanner in another language needs only to fill the same buffer.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from dicomkit.dataset.repairs import Repair
 from dicomkit.sources import MemorySource, Source
@@ -31,6 +29,11 @@ ITEM = 0xE000FFFE
 ITEM_DELIMITER = 0xE00DFFFE
 SEQUENCE_DELIMITER = 0xE0DDFFFE
 
+Numbers: TypeAlias = "list[int] | array[int]"
+MACHINE_INTEGER = "L" if array("L").itemsize == 8 else "Q"
+"""The array code of 64-bit numbers; L, where it has them, takes half the time of Q."""
+_FEW = 1 << 14
+
 
 def to_word(tag: int) -> int:
     """Swap the halves of a tag: the form in which a little-endian header gives it, and in which the index keeps it."""
@@ -42,55 +45,78 @@ def vr_word(vr: str) -> int:
     return ord(vr[0]) | ord(vr[1]) << 8
 
 
-@dataclass(frozen=True, eq=False)
+def packed(rows: Numbers) -> array[int]:
+    """Give the numbers of an index as one buffer."""
+    return rows if isinstance(rows, array) else array(MACHINE_INTEGER, rows)
+
+
 class Index:
-    """Where the elements of a data set are.
+    """Where the elements of a data set are; it never changes.
 
     Attributes
     ----------
     rows
         Four numbers an element: its tag with halves swapped (``to_word``); the two letters of its VR as a number, with
         flags above them, 0 for a VR that the header doesn't tell; how many bytes its value has; where in the source
-        they start. The columns are attributes of their own, made when first used.
+        they start. One buffer of machine integers, or a list where there are few, which is quicker to make and to use.
     windows
         (offset, bytes) of those parts of the source that are in memory.
     """
 
-    rows: array[int]
-    source: Source
-    windows: tuple[tuple[int, bytes], ...]
-    transfer_syntax: TransferSyntax
-    repairs: tuple[Repair, ...] = ()
+    __slots__ = ("_offsets", "_words", "repairs", "rows", "source", "transfer_syntax", "windows")
 
-    @cached_property
-    def words(self) -> array[int]:
+    def __init__(
+        self,
+        rows: Numbers,
+        source: Source,
+        windows: tuple[tuple[int, bytes], ...],
+        transfer_syntax: TransferSyntax,
+        repairs: tuple[Repair, ...] = (),
+    ) -> None:
+        self.rows = rows
+        self.source = source
+        self.windows = windows
+        self.transfer_syntax = transfer_syntax
+        self.repairs = repairs
+        self._words: Numbers | None = None
+        self._offsets: Numbers | None = None
+
+    @property
+    def words(self) -> Numbers:
         """The tag of each element, halves swapped."""
-        return self.rows[0::4]
+        if self._words is None:
+            self._words = self.rows[0::4]
+        return self._words
 
-    @cached_property
-    def kinds(self) -> array[int]:
-        """The VR and flags of each element."""
-        return self.rows[1::4]
-
-    @cached_property
-    def lengths(self) -> array[int]:
-        """How many bytes each value has."""
-        return self.rows[2::4]
-
-    @cached_property
-    def offsets(self) -> array[int]:
+    @property
+    def offsets(self) -> Numbers:
         """Where each value starts in the source."""
-        return self.rows[3::4]
+        if self._offsets is None:
+            self._offsets = self.rows[3::4]
+        return self._offsets
+
+    def kind(self, record: int) -> int:
+        """Return VR and flags of an element."""
+        return self.rows[4 * record + 1]
+
+    def length(self, record: int) -> int:
+        """Return how many bytes a value has."""
+        return self.rows[4 * record + 2]
+
+    def offset(self, record: int) -> int:
+        """Return where a value starts in the source."""
+        return self.rows[4 * record + 3]
 
     def __len__(self) -> int:
         return len(self.rows) // 4
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Index, (self.rows, self.source, self.windows, self.transfer_syntax, self.repairs)
+        return Index, (packed(self.rows), self.source, self.windows, self.transfer_syntax, self.repairs)
 
     def fetch(self, record: int) -> bytes:
         """Return the bytes of a value."""
-        return self.read(self.offsets[record], self.lengths[record])
+        length, offset = self.rows[4 * record + 2 : 4 * record + 4]
+        return self.read(offset, length)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return bytes of the source, from memory where they are."""
@@ -102,7 +128,8 @@ class Index:
 
     def end(self, record: int) -> int:
         """Return the record that follows the subtree of this one."""
-        return bisect_right(self.offsets, self.offsets[record] + self.lengths[record], record + 1)
+        length, offset = self.rows[4 * record + 2 : 4 * record + 4]
+        return bisect_right(self.offsets, offset + length, record + 1)
 
     def siblings(self, start: int, stop: int) -> Iterator[int]:
         """Walk the records of one level between two records."""
@@ -111,4 +138,9 @@ class Index:
             start = self.end(start)
 
 
-EMPTY_INDEX = Index(array("Q"), MemorySource(b""), (), TransferSyntax.of(EXPLICIT_VR_LITTLE_ENDIAN))
+def few(rows: Numbers) -> bool:
+    """Tell whether so many numbers are better kept as a list."""
+    return len(rows) <= _FEW
+
+
+EMPTY_INDEX = Index([], MemorySource(b""), (), TransferSyntax.of(EXPLICIT_VR_LITTLE_ENDIAN))

@@ -12,6 +12,7 @@ from dicomkit.dataset.index import (
     DICTIONARY_VR,
     IMPLICIT_CONTENT,
     ITEM,
+    MACHINE_INTEGER,
     UNDEFINED_LENGTH,
     Index,
     to_word,
@@ -19,7 +20,7 @@ from dicomkit.dataset.index import (
 )
 from dicomkit.sources import Bulk, MemorySource
 from dicomkit.values.charset import Charset
-from dicomkit.values.decode import decode_value
+from dicomkit.values.decode import decoder_of
 from dicomkit.values.fragments import Fragments
 from dicomkit.values.tag import Tag
 from dicomkit.values.vr import VRS
@@ -34,7 +35,7 @@ _NAMES = {vr_word(vr): vr for vr in (*VRS, "xs", "lt", "ox")}
 _BULK = frozenset(vr.name for vr in VRS.values() if vr.kind == "bulk")
 _CHARSET = frozenset(vr.name for vr in VRS.values() if vr.charset)
 _PLAIN = {
-    vr_word(vr.name) | flag: vr.name
+    vr_word(vr.name) | flag: (decoder_of(vr.name), vr.charset)
     for vr in VRS.values()
     if vr.kind not in ("bulk", "sequence") and vr.name != "SS"
     for flag in (0, DICTIONARY_VR)
@@ -72,21 +73,22 @@ class Records:
     def positions(self) -> dict[int, int]:
         """Return the record of each word; of two with the same tag the later one."""
         if self._positions is None:
-            index, found, record = self.index, {}, self.start
-            words, stop = index.words, self.stop
+            index, record, stop = self.index, self.start, self.stop
+            words = index.words
+            found: dict[int, int] = {}
             while record < stop:
                 try:
                     item = words.index(ITEM, record, stop)
                 except ValueError:
                     item = stop
-                found.update(zip(words[record:item], range(record, item), strict=True))
+                found.update(zip(words[record:item], range(record, item), strict=False))
                 record = index.end(item - 1) if item < stop else stop
             self._positions = found
         return self._positions
 
     def find(self, tag: int) -> int | None:
         """Return the record of a tag."""
-        return self.positions().get(tag >> 16 | (tag & 0xFFFF) << 16)
+        return (self._positions or self.positions()).get(tag >> 16 | (tag & 0xFFFF) << 16)
 
     def tags(self) -> list[int]:
         """Return the tags, unsorted."""
@@ -99,7 +101,7 @@ class Records:
 
     def vr(self, record: int, tag: int, around: DataSet) -> tuple[str, str]:
         """Return the VR of a record, and where it is from."""
-        kind = self.index.kinds[record]
+        kind = self.index.kind(record)
         vr = _NAMES.get(kind & 0xFFFF, "UN")
         origin = "dictionary" if kind & DICTIONARY_VR else "header"
         if vr == "UN":
@@ -113,21 +115,24 @@ class Records:
     def value(self, record: int, tag: int, around: DataSet) -> Any:
         """Decode the value of a record; bulk data comes in the byte order in which it is stored."""
         index = self.index
-        vr = _PLAIN.get(index.kinds[record])
-        if vr is not None:
-            charset = self.charset(around) if vr in _CHARSET else _DEFAULT
-            return decode_value(vr, index.fetch(record), big_endian=self.big_endian, charset=charset)
+        at = 4 * record
+        kind, length, offset = index.rows[at + 1 : at + 4]
+        plain = _PLAIN.get(kind)
+        if plain is not None:
+            decode, of_charset = plain
+            charset = (self._charset or self.charset(around)) if of_charset else _DEFAULT
+            return decode(index.read(offset, length), self.big_endian, charset)
         vr, _ = self.vr(record, tag, around)
         if vr == "SQ":
             return self._items(record, around)
-        if index.kinds[record] & UNDEFINED_LENGTH:
+        if kind & UNDEFINED_LENGTH:
             return self._fragments(record)
         if vr in _BULK:
-            if index.lengths[record] > BULK_SIZE:
-                return Bulk(index.source, index.offsets[record], index.lengths[record])
-            return index.fetch(record) or None
+            if length > BULK_SIZE:
+                return Bulk(index.source, offset, length)
+            return index.read(offset, length) or None
         charset = self.charset(around) if vr in _CHARSET else _DEFAULT
-        value = decode_value(vr, index.fetch(record), big_endian=self.big_endian, charset=charset)
+        value = decoder_of(vr)(index.read(offset, length), self.big_endian, charset)
         if tag in LUT_DESCRIPTORS and vr == "SS" and isinstance(value, tuple) and len(value) == 3:
             return value[0] & 0xFFFF, value[1], value[2] & 0xFFFF  # PS3.3 C.11.1.1: the outer two are unsigned
         return value
@@ -136,7 +141,7 @@ class Records:
         """Return a record as an Element."""
         index = self.index
         vr, vr_origin = self.vr(record, tag, around)
-        offset, length = index.offsets[record], index.lengths[record]
+        offset, length = index.offset(record), index.length(record)
         origin = Origin(offset, length, vr_origin, self.big_endian, self.charset(around))
         if length > BULK_SIZE or vr == "SQ" or isinstance(value, Fragments):
             return Element(tag, vr, value, Bulk(index.source, offset, length), origin)
@@ -147,7 +152,7 @@ class Records:
         if self._charset is None:
             record = self.find(_SPECIFIC_CHARACTER_SET)
             outer = self.outer
-            if record is not None and self.index.lengths[record]:
+            if record is not None and self.index.length(record):
                 self._charset = Charset.of(self.index.fetch(record).decode("latin-1").strip(" \0"))
             else:
                 self._charset = outer._records.charset(outer) if outer is not None else _DEFAULT
@@ -168,11 +173,12 @@ class Records:
         index = self.index
         if self.start == self.stop:
             return self
-        first = index.offsets[self.start]
-        last = max(index.offsets[r] + index.lengths[r] for r in (self.start, *index.siblings(self.start, self.stop)))
+        first = index.offset(self.start)
+        last = max(index.offset(r) + index.length(r) for r in (self.start, *index.siblings(self.start, self.stop)))
         data = index.read(first, last - first)
         rows = index.rows[4 * self.start : 4 * self.stop]
-        rows[3::4] = array("Q", [offset - first for offset in rows[3::4]])
+        rows = array(MACHINE_INTEGER, rows)
+        rows[3::4] = array(MACHINE_INTEGER, [offset - first for offset in rows[3::4]])
         compact = Index(rows, MemorySource(data), ((0, data),), index.transfer_syntax, index.repairs)
         return Records(compact, 0, self.stop - self.start, self.outer, self.flags, self.kind)
 
@@ -196,15 +202,15 @@ class Records:
         return after < self.stop and after < self.index.end(record) and self.index.words[after] == ITEM
 
     def _is_sequence(self, record: int) -> bool:
-        return self.index.lengths[record] == 0 or self._has_items(record) or bool(
-            self.index.kinds[record] & UNDEFINED_LENGTH
+        return self.index.length(record) == 0 or self._has_items(record) or bool(
+            self.index.kind(record) & UNDEFINED_LENGTH
         )
 
     def _items(self, record: int, around: DataSet) -> tuple[DataSet, ...]:
         index, stop = self.index, self.index.end(record)
         items = []
         for item in index.siblings(record + 1, stop):
-            records = Records(index, item + 1, index.end(item), around, index.kinds[item], self.kind)
+            records = Records(index, item + 1, index.end(item), around, index.kind(item), self.kind)
             items.append(self.kind._of(records, {}, {}, None))
         return tuple(items)
 
@@ -215,9 +221,9 @@ class Records:
             return Fragments(b"", (), ())
         table = index.fetch(children[0])
         rest = children[1:]
-        first = index.offsets[rest[0]] if rest else 0
-        parts = tuple(Bulk(index.source, index.offsets[child], index.lengths[child]) for child in rest)
-        return Fragments(table, parts, tuple(index.offsets[child] - first for child in rest))
+        first = index.offset(rest[0]) if rest else 0
+        parts = tuple(Bulk(index.source, index.offset(child), index.length(child)) for child in rest)
+        return Fragments(table, parts, tuple(index.offset(child) - first for child in rest))
 
 
 _DEFAULT = Charset.of(None)

@@ -11,6 +11,7 @@ from dicomkit.dataset.element import Element
 from dicomkit.dataset.value_text import value_text
 from dicomkit.display.html import TreeRow, badge, stack, tree
 from dicomkit.display.text import tree_text
+from dicomkit.display.tree_row import MAX_DEPTH
 from dicomkit.errors import MissingElementError
 from dicomkit.standard.private import private_attribute
 from dicomkit.standard.uids import uid_entry
@@ -30,10 +31,14 @@ def one_line(ds: DataSet) -> str:
     return f"DataSet({', '.join(part for part in (*parts, repairs) if part)})"
 
 
-def text(ds: DataSet) -> str:
-    """Draw the data set as a tree of plain text."""
+def text(ds: DataSet, *, width: int = 120, max_rows: int = 1000, max_depth: int = MAX_DEPTH) -> str:
+    """Draw the data set as a tree of plain text; a sequence takes two levels, one for its items."""
     rows = [*_rows(ds.meta), *_rows(ds)]
-    return tree_text(rows, columns=COLUMNS) if rows else one_line(ds)
+    if not rows:
+        return one_line(ds)
+    return tree_text(
+        rows, columns=COLUMNS, width=width, max_rows=max_rows, max_children=max(200, max_rows), max_depth=max_depth
+    )
 
 
 def html(ds: DataSet) -> str:

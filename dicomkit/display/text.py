@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from dicomkit.display.tree_row import Level, TreeRow, cut
+from dicomkit.display.tree_row import MAX_DEPTH, Level, TreeRow, cut
 
 __all__ = ["TreeRow", "display_width", "fit", "one_line", "shorten", "table_text", "tree_text"]
 
@@ -164,6 +164,7 @@ def tree_text(
     caption: str = "",
     max_children: int = 200,
     max_rows: int = 1000,
+    max_depth: int = MAX_DEPTH,
     width: int = 120,
     indent: int = 2,
 ) -> str:
@@ -179,6 +180,8 @@ def tree_text(
         A line above the tree.
     max_children, max_rows : int
         Rows shown of one level, and altogether.
+    max_depth : int
+        Levels shown.
     width : int
         Terminal cells of a line; the last column is cut.
     indent : int
@@ -197,7 +200,7 @@ def tree_text(
       Item 1
         (0008,0100)  SH  CodeValue               T-D3000
     """
-    lines = list(_flatten(cut(rows, max_children=max_children, max_rows=max_rows), 0, indent))
+    lines = list(_flatten(cut(rows, max_children=max_children, max_rows=max_rows, max_depth=max_depth), 0, indent))
     table = [line for line in lines if len(line) > 1]
     count = max([len(columns), *map(len, table)], default=0)
     padded = [[*line, *[""] * (count - len(line))] for line in ([one_line(c) for c in columns], *table)]

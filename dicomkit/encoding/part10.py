@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-from array import array
-from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from dicomkit.dataset.dataset import DataSet
-from dicomkit.dataset.index import UNDEFINED_LENGTH, Index, to_word, vr_word
+from dicomkit.dataset.index import Index, to_word
 from dicomkit.dataset.repairs import Repair
+from dicomkit.encoding.headers import LONG, SHORT, explicit_little, implicit_little, length_little
 from dicomkit.encoding.implied_vr import implied_kind
 from dicomkit.encoding.scan_state import FIRST_WINDOW
 from dicomkit.encoding.scanner import scan
@@ -26,14 +26,18 @@ from dicomkit.values.transfer_syntax import (
 )
 from dicomkit.values.vr import VRS
 
-_SHORT_HEADER = struct.Struct("<IHH").unpack_from
-_IMPLICIT_HEADER = struct.Struct("<II").unpack_from
-_LENGTH = struct.Struct("<I").unpack_from
 _VR_LETTERS = frozenset(vr.encode() for vr in VRS)
-_VRS = {vr_word(vr.name): vr.long_form for vr in VRS.values()}
 _TRANSFER_SYNTAX_UID = to_word(0x00020010)
 _META = TransferSyntax.of(EXPLICIT_VR_LITTLE_ENDIAN)
 _LARGEST_META = 1 << 20
+
+
+class _Meta(NamedTuple):
+    """The file meta information: its index, where it ends, and the bytes of the transfer syntax UID."""
+
+    index: Index | None
+    end: int
+    transfer_syntax: bytes
 
 
 def parse(opened: Opened | OpenedFile, *, stop_before: int | None = None, transfer_syntax: str | None = None) -> DataSet:
@@ -88,27 +92,52 @@ def _start(head: bytes, repairs: list[Repair]) -> int:
     return 0
 
 
-def _read_meta(opened: Opened | OpenedFile, head: bytes, start: int, repairs: list[Repair]) -> tuple[Index | None, int, bytes]:
-    """Walk the elements of group 0002, whatever their group length says.
+def _read_meta(opened: Opened | OpenedFile, head: bytes, start: int, repairs: list[Repair]) -> _Meta:
+    """Walk the elements of group 0002, whatever their group length says."""
+    rows: list[int] = []
+    at = start
+    try:
+        while True:
+            word, vr, length = row = explicit_little(head, at)
+            if word & 0xFFFF != 2:
+                break
+            if vr in SHORT:
+                rows.extend(row)
+                at += 8
+            else:
+                (length,) = length_little(head, at + 8)
+                rows += (word, vr, length)
+                at += 12
+                if vr not in LONG:
+                    return _read_odd_meta(opened, head, start, repairs)
+            rows.append(at)
+            at += length
+        place = rows.index(_TRANSFER_SYNTAX_UID)
+        if place % 4 or rows[0] != 2 or rows[2] != 4 or rows[3] + 4 + length_little(head, rows[3])[0] != at:
+            return _read_odd_meta(opened, head, start, repairs)
+    except (struct.error, ValueError):
+        return _read_odd_meta(opened, head, start, repairs)
+    length, offset = rows[place + 2 : place + 4]
+    return _Meta(Index(rows, opened.source, ((0, head),), _META), at, head[offset : offset + length])
 
-    Returns their index, where they end, and the bytes of the transfer syntax UID.
-    """
+
+def _read_odd_meta(opened: Opened | OpenedFile, head: bytes, start: int, repairs: list[Repair]) -> _Meta:
+    """The same for what is irregular, or too long for the first window."""
     rows: list[int] = []
     at, found, uid = start, [], b""
     while head[at : at + 2] == b"\x02\x00":
         if at + 12 > len(head):
             break
-        word, vr, length = _SHORT_HEADER(head, at)
-        long_form = _VRS.get(vr)
-        if long_form is None:
-            word, length = _IMPLICIT_HEADER(head, at)
-            vr, value = implied_kind(word >> 16 | (word & 0xFFFF) << 16), at + 8
-            found.append(Repair(Tag(to_word(word)), at, "file meta information in implicit VR", "read as it is"))
-        elif long_form:
-            (length,) = _LENGTH(head, at + 8)
+        word, vr, length = explicit_little(head, at)
+        if vr in SHORT:
+            value = at + 8
+        elif vr in LONG:
+            (length,) = length_little(head, at + 8)
             value = at + 12
         else:
-            value = at + 8
+            word, length = implicit_little(head, at)
+            vr, value = implied_kind(to_word(word)), at + 8
+            found.append(Repair(Tag(to_word(word)), at, "file meta information in implicit VR", "read as it is"))
         if value + length > opened.size:
             tag = Tag(to_word(word))
             raise ReadError(f"a file meta element of {length} bytes runs past the end", tag=tag, offset=at)
@@ -120,14 +149,13 @@ def _read_meta(opened: Opened | OpenedFile, head: bytes, start: int, repairs: li
             head = opened.read_at(0, min(2 * at + 1024, opened.size, _LARGEST_META))
     if not rows:
         repairs.append(Repair(None, start, "no file meta information (PS3.10 7.1)", "transfer syntax told by the bytes"))
-        return None, start, uid
+        return _Meta(None, start, uid)
     if rows[0] != 0x00000002:
         found.append(Repair(Tag(0x00020000), start, "no group length in the file meta information", "walked instead"))
-    elif rows[2] == 4 and (announced := rows[3] + 4 + _LENGTH(head, rows[3])[0]) != at:
+    elif rows[2] == 4 and (announced := rows[3] + 4 + length_little(head, rows[3])[0]) != at:
         problem = f"the file meta group length leads to {announced}, the group ends at {at}"
         found.append(Repair(Tag(0x00020000), start, problem, "believed the elements"))
-    index = Index(array("Q", rows), opened.source, ((0, head),), _META, tuple(found))
-    return index, at, uid
+    return _Meta(Index(rows, opened.source, ((0, head),), _META, tuple(found)), at, uid)
 
 
 def _declared(uid: bytes, repairs: list[Repair]) -> TransferSyntax | None:
@@ -180,7 +208,7 @@ def _seen(first: bytes, start: int, size: int, *, strict: bool) -> TransferSynta
     if len(first) < 8:
         return None
     big = first[0] == 0 and first[1] != 0
-    explicit = (first[4] | first[5] << 8) in _VRS
+    explicit = (first[4] | first[5] << 8) in SHORT | LONG
     if strict:
         order = "big" if big else "little"
         tag = int.from_bytes(first[0:2], order) << 16 | int.from_bytes(first[2:4], order)
@@ -222,4 +250,4 @@ def _parse_deflated(
 
 
 def _with_repairs(index: Index, repairs: list[Repair]) -> Index:
-    return replace(index, repairs=(*repairs, *index.repairs))
+    return Index(index.rows, index.source, index.windows, index.transfer_syntax, (*repairs, *index.repairs))

@@ -14,7 +14,7 @@ from dicomkit.errors import PixelError
 from dicomkit.pixels.codecs import native
 from dicomkit.pixels.codecs.registry import decoder, is_encapsulated, sniff
 from dicomkit.pixels.description import Decoded, PixelDescription, describe
-from dicomkit.pixels.offsets import frame_span
+from dicomkit.pixels.offsets import FrameSpan, frame_span, frame_starts
 from dicomkit.values.fragments import Fragments
 from dicomkit.values.tag import Tag
 
@@ -239,7 +239,7 @@ def encoded_frame(ds: DataSet, index: int = 0) -> bytes:
     source = _source(ds, FRAME_LIMIT)
     if not isinstance(source.value, Fragments):
         raise PixelError("the pixel data is native, not encapsulated", frame=index)
-    return _encoded(source, index)[0]
+    return _encoded(source, source.value, index)[0]
 
 
 def native_slices(ds: DataSet) -> tuple[bytes | Bulk, int] | None:
@@ -316,8 +316,9 @@ class _Source(NamedTuple):
 
     description: PixelDescription
     value: bytes | Bulk | Fragments
-    extended_offsets: bytes
-    extended_lengths: bytes
+    extended_offsets: bytes = b""
+    extended_lengths: bytes = b""
+    starts: tuple[int, ...] | None = None
 
 
 def _source(ds: DataSet, limit: int) -> _Source:
@@ -339,30 +340,36 @@ def _source(ds: DataSet, limit: int) -> _Source:
         )
     if isinstance(value, Fragments):
         offsets, lengths = ds.get("ExtendedOffsetTable"), ds.get("ExtendedOffsetTableLengths")
-        return _Source(description, value, bytes(offsets or b""), bytes(lengths or b""))
-    return _Source(native.settle(description, len(value)), value, b"", b"")
+        told = offsets or value.offset_table or len(value.parts) == description.number_of_frames
+        starts = None if told else frame_starts(value)
+        return _Source(description, value, bytes(offsets or b""), bytes(lengths or b""), starts)
+    return _Source(native.settle(description, len(value)), value)
 
 
 def _check_present(source: _Source, index: int) -> None:
     """Raise where a frame can't be there, whatever its bytes."""
     description, value = source.description, source.value
     if isinstance(value, Fragments):
-        frame_span(value, index, description.number_of_frames)
+        _span(source, value, index)
     elif description.frame_bits * (index + 1) > len(value) * 8:
         native.read_frame(value, description, index)
 
 
-def _encoded(source: _Source, index: int) -> tuple[bytes, tuple[str, ...]]:
-    """The bytes of an encapsulated frame, and remarks on how they were found."""
-    value = source.value
-    assert isinstance(value, Fragments)
-    span = frame_span(
+def _span(source: _Source, value: Fragments, index: int) -> FrameSpan:
+    """The fragments of a frame."""
+    return frame_span(
         value,
         index,
         source.description.number_of_frames,
         extended_offsets=source.extended_offsets,
         extended_lengths=source.extended_lengths,
+        starts=source.starts,
     )
+
+
+def _encoded(source: _Source, value: Fragments, index: int) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes of an encapsulated frame, and remarks on how they were found."""
+    span = _span(source, value, index)
     parts = value.parts[span.first : span.last]
     data = bytes(parts[0]) if len(parts) == 1 else b"".join(bytes(part) for part in parts)
     return data[: span.length], span.notes
@@ -375,7 +382,7 @@ def _decode(source: _Source, index: int, *, out: NDArray[Any] | None = None) -> 
         raise PixelError(f"there are {description.number_of_frames} frames, counted from 0", frame=index)
     if not isinstance(value, Fragments):
         return native.read_frame(value, description, index, out=out)
-    data, notes = _encoded(source, index)
+    data, notes = _encoded(source, value, index)
     uid = description.transfer_syntax_uid
     try:
         if not is_encapsulated(uid):

@@ -170,5 +170,4 @@ def modality_of(ds: DataSet, frame: int = 0) -> Modality:
 
 def _number(value: object, default: float) -> float:
     """A finite number, or the default."""
-    good = isinstance(value, (int, float)) and np.isfinite(value)
-    return float(value) if good else default  # type: ignore[arg-type]
+    return float(value) if isinstance(value, (int, float)) and np.isfinite(value) else default

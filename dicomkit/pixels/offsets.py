@@ -32,6 +32,7 @@ def frame_span(
     *,
     extended_offsets: bytes = b"",
     extended_lengths: bytes = b"",
+    starts: tuple[int, ...] | None = None,
 ) -> FrameSpan:
     """Find the fragments of one frame.
 
@@ -48,6 +49,8 @@ def frame_span(
         NumberOfFrames of the data set; with less data than that, only the frames that are there can be had.
     extended_offsets, extended_lengths : bytes, optional
         Values of Extended Offset Table and Extended Offset Table Lengths.
+    starts : tuple of int, optional
+        What `frame_starts` gave, where many frames are wanted.
 
     Returns
     -------
@@ -83,7 +86,27 @@ def frame_span(
                 return span._replace(length=length)
             return span._replace(notes=("Extended Offset Table Lengths exceed the fragments: ignored",))
         return span
-    return _without_table(fragments, index, number_of_frames, notes)
+    return _without_table(fragments, index, number_of_frames, notes, starts)
+
+
+def frame_starts(fragments: Fragments) -> tuple[int, ...]:
+    """List the fragments that begin as an encoded frame does.
+
+    Parameters
+    ----------
+    fragments : Fragments
+
+    Returns
+    -------
+    tuple of int
+        Empty for encodings without a mark, such as RLE.
+
+    Examples
+    --------
+    >>> frame_starts(Fragments.of([b"\\xff\\xd8\\xff\\xe0", b"more", b"\\xff\\xd8\\xff\\xe0"]))
+    (0, 2)
+    """
+    return tuple(number for number, part in enumerate(fragments.parts) if _begins(part))
 
 
 def _from_table(fragments: Fragments, index: int, table: bytes, code: str, size: int) -> FrameSpan | None:
@@ -104,14 +127,20 @@ def _from_table(fragments: Fragments, index: int, table: bytes, code: str, size:
     return FrameSpan(first, last)
 
 
-def _without_table(fragments: Fragments, index: int, number_of_frames: int, notes: tuple[str, ...]) -> FrameSpan:
+def _without_table(
+    fragments: Fragments,
+    index: int,
+    number_of_frames: int,
+    notes: tuple[str, ...],
+    starts: tuple[int, ...] | None,
+) -> FrameSpan:
     """The span that the number of fragments, or how they begin, gives."""
     parts = len(fragments.parts)
     if parts == number_of_frames and index < parts:
         return FrameSpan(index, index + 1, notes=notes)
     if number_of_frames == 1 and index == 0 and parts == 1:
         return FrameSpan(0, 1, notes=notes)
-    starts = [number for number, part in enumerate(fragments.parts) if _begins(part)]
+    starts = frame_starts(fragments) if starts is None else starts
     if not starts or starts[0] != 0:  # an encoding without a mark, such as RLE: never more than one fragment a frame
         if number_of_frames == 1 and index == 0:
             return FrameSpan(0, parts, notes=notes)

@@ -157,12 +157,14 @@ def _chosen(
     elif window not in ("auto", "full"):
         raise ValueFormatError(f"window={window!r}", hint='give (center, width), "auto", "full" or None')
     values = _measured(ds, array, description, modality)
-    if window == "auto":
-        low, high = (float(end) for end in np.percentile(values, AUTO_PERCENTILES)) if values.size else (0.0, 1.0)
-        if low == high:
-            low, high = float(values.min(initial=0)), float(values.max(initial=1))
-    else:
-        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    if not values.size:
+        return Window(0.5, 1.0, "LINEAR_EXACT")
+    ends = np.percentile(values, AUTO_PERCENTILES) if window == "auto" else (values.min(), values.max())
+    if window == "auto" and ends[0] == ends[1]:
+        ends = values.min(), values.max()
+    if isinstance(modality, Rescale):
+        ends = modality(np.array(ends, np.float64))
+    low, high = sorted(float(end) for end in ends)
     return Window((low + high) / 2, (high - low) or 1.0, "LINEAR_EXACT")
 
 
@@ -180,7 +182,7 @@ def _pick(alternatives: tuple[Voi, ...], voi: int | str) -> Voi:
 
 
 def _measured(ds: DataSet, array: NDArray[Any], description: PixelDescription, modality: Modality) -> NDArray[Any]:
-    """Modality values of the frame without padding and without what is not a number."""
+    """Values of the frame without padding and without what is not a number; only a table is applied to them."""
     padding, limit = ds.get("PixelPaddingValue"), ds.get("PixelPaddingRangeLimit")
     stored = array.reshape(-1)
     if isinstance(padding, int):
@@ -190,7 +192,7 @@ def _measured(ds: DataSet, array: NDArray[Any], description: PixelDescription, m
         stored = kept if kept.size else stored
     if stored.dtype.kind == "f":
         stored = stored[np.isfinite(stored)]
-    return stored if isinstance(modality, Rescale) and modality.is_identity else modality(stored)
+    return stored if isinstance(modality, Rescale) else modality(stored)
 
 
 def _as_stored(value: int, bits: int, signed: bool) -> int:

@@ -252,6 +252,17 @@ _DECODERS: Mapping[str, Decoder] = MappingProxyType(
 )
 
 
+def decoder_of(vr: str) -> Decoder:
+    """Give the function that decodes value fields of a VR: (bytes, big-endian, charset) -> value.
+
+    Examples
+    --------
+    >>> decoder_of("US")(b"\\1\\0", False, DEFAULT)
+    1
+    """
+    return _DECODERS.get(vr, _octets)
+
+
 def decode_problems(
     vr: str,
     raw: bytes | memoryview,

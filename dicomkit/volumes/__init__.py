@@ -1,0 +1,1 @@
+"""DataSets become labelled volumes in millimetres: geometry, stacks, lazy arrays, accessor, resampling, export."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
 from dicomkit.errors import GeometryError
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-@xr.register_dataarray_accessor("dicom")
 class DicomAccessor:
     """Geometry and views of a volume; works on any part of it, in any order of dimensions."""
 
@@ -45,7 +45,7 @@ class DicomAccessor:
 
     @property
     def spacing(self) -> tuple[float, float, float]:
-        """mm from slice to slice, row to row and column to column."""
+        """Distances from slice to slice, row to row and column to column, mm."""
         return self.geometry.spacing
 
     @property
@@ -65,10 +65,7 @@ class DicomAccessor:
         GeometryError
             With a table of what differs.
         """
-        named = {"this": self._array} | {other.name or f"volume {k}": other for k, other in enumerate(others, 1)}
-        if len(named) <= len(others):
-            named = {"this": self._array} | {f"volume {k}": other for k, other in enumerate(others, 1)}
-        table = differences({str(name): array for name, array in named.items()})
+        table = self.compare(*others)
         wrong = table[~table["same"]]
         if len(wrong):
             raise GeometryError(
@@ -158,3 +155,6 @@ def units_of(array: xr.DataArray) -> str | None:
     known = array.dtype.kind in "iuf" and array.dtype.itemsize <= 4
     return units if isinstance(units, str) and known else None
 
+
+_register: Any = xr.register_dataarray_accessor
+_register("dicom")(DicomAccessor)

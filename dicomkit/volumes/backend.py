@@ -14,7 +14,7 @@ from dicomkit.volumes.load import lazy_volume
 from dicomkit.volumes.policy import Policy
 
 
-class DicomBackend(BackendEntrypoint):  # type: ignore[misc]
+class DicomBackend(BackendEntrypoint):
     """Opens a folder, a file or a list of paths of one series as a Dataset with one variable, named by its modality.
 
     ``chunks={}`` gives dask arrays of one frame per chunk. All policies of `dicomkit.to_volume` are arguments.
@@ -39,7 +39,7 @@ class DicomBackend(BackendEntrypoint):  # type: ignore[misc]
         "slice_step",
     )
 
-    def open_dataset(  # type: ignore[override]
+    def open_dataset(
         self,
         filename_or_obj: Any,
         *,
@@ -64,10 +64,11 @@ class DicomBackend(BackendEntrypoint):  # type: ignore[misc]
         """Tell whether a path looks like DICOM: a file with its magic, or a folder with files named .dcm."""
         if not isinstance(filename_or_obj, (str, os.PathLike)):
             return False
+        path: str = os.fspath(filename_or_obj)
         try:
-            if os.path.isdir(filename_or_obj):
-                return any(entry.name.lower().endswith(".dcm") for entry in os.scandir(filename_or_obj))
-            with open(filename_or_obj, "rb") as file:
+            if os.path.isdir(path):
+                return any(entry.name.lower().endswith(".dcm") for entry in os.scandir(path))
+            with open(path, "rb") as file:
                 return file.read(132)[128:] == b"DICM"
         except OSError:
             return False

@@ -148,7 +148,7 @@ def find_dimensions(
     return best._replace(dimensions=tuple(sorted(best.dimensions, key=lambda d: ARRAY_ORDER.index(d.name))))
 
 
-def _choices(candidates: list[Dimension], ranked: Dimension | None | str) -> Iterator[tuple[Dimension, ...]]:
+def _choices(candidates: list[Dimension], ranked: Dimension | str | None) -> Iterator[tuple[Dimension, ...]]:
     """Give sets of candidates, small ones first; the order of the images last of all."""
     for count in range(1, MOST_DIMENSIONS + 1):
         for chosen in combinations(candidates, count):
@@ -171,7 +171,7 @@ def _dimensions(facts: Mapping[str, NDArray[Any]], order: Ints) -> Iterator[Dime
         _, first, codes = np.unique(codes, return_index=True, return_inverse=True)
         if len(first) < 2:
             continue
-        if columns[0].dtype == object and candidate.dimension != "time" or len(columns) > 1:
+        if (columns[0].dtype == object and candidate.dimension != "time") or len(columns) > 1:
             earliest = np.full(len(first), len(order))
             np.minimum.at(earliest, codes, order)
             rank = np.argsort(np.argsort(earliest))

@@ -66,7 +66,9 @@ class GeometryReport:
             left.set_ylabel("step to next slice [mm]")
             left.set_title(f"stack {k}: {self.stacks['size'].iloc[k]}", fontsize=9, loc="left")
             right.axhline(0, color="#999999", linewidth=0.8)
-            right.plot(position, part["off"].to_numpy(float), "o-", markersize=4, color="#3b7dd8", label="along the normal")
+            right.plot(
+                position, part["off"].to_numpy(float), "o-", markersize=4, color="#3b7dd8", label="along the normal"
+            )
             right.plot(position, part["shift"].to_numpy(float), "s-", markersize=4, color="#e08b2c", label="across it")
             right.set_ylabel("off an even grid [mm]")
             right.legend(fontsize=8, frameon=False)
@@ -117,7 +119,8 @@ def explain_geometry(source: VolumeSource, *, tolerance: float = 0.01) -> Geomet
     >>> import dicomkit as dk
     >>> plane = {"Rows": 2, "Columns": 2, "PixelSpacing": [1, 1], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
     ...          "PixelData": bytes(8)}
-    >>> explain_geometry([dk.DataSet(plane, ImagePositionPatient=[0, 0, z]) for z in (0, 5, 10, 20)]).findings.kind.tolist()
+    >>> report = explain_geometry([dk.DataSet(plane, ImagePositionPatient=[0, 0, z]) for z in (0, 5, 10, 20)])
+    >>> report.findings.kind.tolist()
     ['gaps']
     """
     found = gather(source)
@@ -158,6 +161,7 @@ def _slices(facts: FrameFacts, stacks: list[Stack]) -> pd.DataFrame:
         for f in stack.findings:
             if f.slice is not None:
                 kinds[f.slice].append(f.kind)
+                members[f.slice] = np.union1d(members[f.slice], f.frames).astype(int)
         parts.append(
             pd.DataFrame(
                 {
@@ -206,7 +210,19 @@ def _stacks(facts: FrameFacts, stacks: list[Stack]) -> pd.DataFrame:
                 "; ".join(stack.notes),
             )
         )
-    columns = ["series", "description", "stack", "frames", "slices", "dimensions", "size", "step", "tilt", "directions", "assumed"]
+    columns = [
+        "series",
+        "description",
+        "stack",
+        "frames",
+        "slices",
+        "dimensions",
+        "size",
+        "step",
+        "tilt",
+        "directions",
+        "assumed",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 

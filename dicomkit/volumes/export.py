@@ -21,8 +21,8 @@ COLOUR = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 def to_nifti(volume: xr.DataArray, path: str | os.PathLike[str] | None = None) -> Any:
     """Make a NIfTI image of a volume, and write it if a path is given.
 
-    The first axis of the image counts columns, the second rows, the third slices, and the fourth all further dimensions.
-    Its affine is in RAS mm, and maps to the same points of the patient as that of the volume.
+    The first axis of the image counts columns, the second rows, the third slices, and a fourth further
+    dimensions. Its affine is in RAS mm, and maps to the same points of the patient as that of the volume.
 
     Parameters
     ----------
@@ -46,6 +46,7 @@ def to_nifti(volume: xr.DataArray, path: str | os.PathLike[str] | None = None) -
         import nibabel
     except ImportError:
         raise MissingFeatureError("to_nifti", "nifti") from None
+    nibabel_any: Any = nibabel
     geometry = geometry_of(volume)
     extra = [d for d in volume.dims if d not in (*AXES, "sample")]
     volume = volume.expand_dims([axis for axis in AXES if axis not in volume.dims])
@@ -62,7 +63,7 @@ def to_nifti(volume: xr.DataArray, path: str | os.PathLike[str] | None = None) -
     elif data.dtype in (np.dtype(np.int64), np.dtype(np.uint64)):
         raise GeometryError("most readers of NIfTI know no 64-bit integers", hint="convert with .astype('int32')")
     affine = geometry.affine_ras[:, [2, 1, 0, 3]]
-    image = nibabel.Nifti1Image(np.asfortranarray(data), affine)
+    image: Any = nibabel_any.Nifti1Image(np.asfortranarray(data), affine)
     image.header.set_xyzt_units("mm", "msec" if _milliseconds(volume, extra) else "unknown")
     image.set_qform(affine, code=1)
     image.set_sform(affine, code=1)
@@ -100,15 +101,21 @@ def to_sitk(volume: xr.DataArray) -> Any:
         raise MissingFeatureError("to_sitk", "sitk") from None
     extra = [d for d in volume.dims if d not in (*AXES, "sample")]
     if extra:
-        raise GeometryError(f"an image for ITK has no dimension {extra[0]!r}", hint=f"take one with .isel({extra[0]}=...)")
+        raise GeometryError(
+            f"an image for ITK has no dimension {extra[0]!r}", hint=f"take one with .isel({extra[0]}=...)"
+        )
     geometry = geometry_of(volume)
     directions = unit(geometry.steps)
     if np.abs(directions @ directions.T - np.eye(3)).max() > 1e-3:
-        raise GeometryError("the axes of the volume are not at right angles, as ITK wants them", hint="load it with tilt='deskew'")
+        raise GeometryError(
+            "the axes of the volume are not at right angles, as ITK wants them", hint="load it with tilt='deskew'"
+        )
     volume = volume.expand_dims([axis for axis in AXES if axis not in volume.dims])
     tail = ["sample"] if "sample" in volume.dims else []
     data = np.asarray(volume.transpose(*AXES, *tail).data)
-    image = SimpleITK.GetImageFromArray(data.astype(np.uint8) if data.dtype.kind == "b" else data, isVector=bool(tail))
+    image: Any = SimpleITK.GetImageFromArray(
+        data.astype(np.uint8) if data.dtype.kind == "b" else data, isVector=bool(tail)
+    )
     image.SetOrigin(geometry.origin)
     image.SetSpacing(geometry.spacing[::-1])
     image.SetDirection(directions[::-1].T.ravel().tolist())

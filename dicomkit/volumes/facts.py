@@ -43,9 +43,7 @@ PLACE = {
     "spacing": Fact(2, (("PixelMeasuresSequence", "PixelSpacing"), ("PixelSpacing",))),
     "thickness": Fact(1, (("PixelMeasuresSequence", "SliceThickness"), ("SliceThickness",))),
     "between": Fact(1, (("PixelMeasuresSequence", "SpacingBetweenSlices"), ("SpacingBetweenSlices",))),
-    "slope": Fact(
-        1, (("PixelValueTransformationSequence", "RescaleSlope"), ("RescaleSlope",), ("DoseGridScaling",))
-    ),
+    "slope": Fact(1, (("PixelValueTransformationSequence", "RescaleSlope"), ("RescaleSlope",), ("DoseGridScaling",))),
     "intercept": Fact(1, (("PixelValueTransformationSequence", "RescaleIntercept"), ("RescaleIntercept",))),
     "rescale_type": Fact(0, (("PixelValueTransformationSequence", "RescaleType"), ("RescaleType",), ("DoseUnits",))),
     "stack": Fact(0, (("FrameContentSequence", "StackID"), ("StackID",))),
@@ -86,9 +84,7 @@ ORDER = {
     "TemporalPositionIndex": Fact(
         1, (("FrameContentSequence", "TemporalPositionIndex"), ("TemporalPositionIdentifier",))
     ),
-    "TriggerTime": Fact(
-        1, (("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"), ("TriggerTime",))
-    ),
+    "TriggerTime": Fact(1, (("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"), ("TriggerTime",))),
     "FrameReferenceTime": Fact(1, (("FrameReferenceTime",),)),
     "AcquisitionNumber": Fact(1, (("FrameContentSequence", "FrameAcquisitionNumber"), ("AcquisitionNumber",))),
     "AcquisitionTime": Fact(
@@ -149,8 +145,8 @@ _PIXEL = (
 @cache
 def wanted_tags() -> frozenset[Tag]:
     """List the top-level attributes that a volume may need, so that no others are read."""
-    top = {place[0] for facts in (PLACE, ORDER) for fact in facts.values() for place in fact.places}
-    return frozenset(map(Tag.of, (*top, *DESCRIPTION, *_PIXEL, *MOSAIC_TAGS)))
+    top: set[str] = {place[0] for facts in (PLACE, ORDER) for fact in facts.values() for place in fact.places}
+    return frozenset(map(Tag, MOSAIC_TAGS)) | {Tag.of(keyword) for keyword in (*top, *DESCRIPTION, *_PIXEL)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +339,7 @@ class _Groups(NamedTuple):
 
 
 class _Paths(NamedTuple):
-    """The places of each fact in tags, which are quicker to look up than keywords: with functional groups, and without."""
+    """The places of each fact, with functional groups and without, in tags, which are quicker to look up than keywords."""
 
     grouped: dict[str, tuple[tuple[int, ...], ...]]
     plain: dict[str, tuple[tuple[int, ...], ...]]

@@ -95,8 +95,9 @@ def _items(source: Any) -> Iterator[tuple[Any, bool]]:
     if isinstance(source, DataSet):
         yield source, False
     elif isinstance(source, (str, os.PathLike)):
-        if os.path.isdir(source):
-            for folder, folders, names in os.walk(source):
+        path = os.fspath(source)
+        if os.path.isdir(path):
+            for folder, folders, names in os.walk(path):
                 folders.sort()
                 for name in sorted(names):
                     if name != "DICOMDIR":

@@ -52,7 +52,7 @@ def rounded(values: ArrayLike, decimals: int) -> NDArray[np.float64]:
     >>> rounded([0.00005 - 1e-13, 0.00005 + 1e-13, -1e-9], 4).tolist()
     [0.0, 0.0, 0.0]
     """
-    return np.round(np.round(np.asarray(values, float), decimals + 5), decimals) + 0.0
+    return np.asarray(np.round(np.round(np.asarray(values, float), decimals + 5), decimals) + 0.0, np.float64)
 
 
 def unit(vector: ArrayLike) -> NDArray[np.float64]:
@@ -332,7 +332,8 @@ class Geometry:
             v: dict[str, Any] = json.loads(text)
             if v["space"] != "LPS":
                 raise ValueError("the space is not LPS")
-            return cls(*(_vector(v[k]) for k in ("origin", *AXES)), frame_of_reference=str(v["frame"]))
+            origin, slice_step, row_step, column_step = (_vector(v[k]) for k in ("origin", *AXES))
+            return cls(origin, slice_step, row_step, column_step, str(v["frame"]))
         except (ValueError, KeyError, TypeError) as error:
             raise GeometryError(f"not a geometry string: {str(text)[:80]!r} ({error})") from None
 
@@ -348,7 +349,10 @@ class Geometry:
             ["", "x (L)", "y (P)", "z (S)", "length mm"],
             [
                 ["origin", *self.origin, ""],
-                *([f"{axis} step", *step, length] for axis, step, length in zip(AXES, self.steps.tolist(), self.spacing, strict=True)),
+                *(
+                    [f"{axis} step", *step, length]
+                    for axis, step, length in zip(AXES, self.steps.tolist(), self.spacing, strict=True)
+                ),
             ],
             caption=repr(self)[1:-1],
         )

@@ -41,10 +41,10 @@ def original_geometry(array: xr.DataArray) -> Geometry:
     """Give the geometry that the coordinates of an array refer to, whatever was sliced."""
     if "geometry" not in array.coords:
         raise GeometryError("the array has no coordinate 'geometry'", hint=_LOST)
-    texts = np.unique(np.asarray(array.coords["geometry"].values, str))
+    texts = {str(text) for text in np.ravel(array.coords["geometry"].values).tolist()}
     if len(texts) != 1:
         raise GeometryError(f"the array is made of {len(texts)} volumes of different geometry", hint=_LOST)
-    return Geometry.from_string(str(texts[0]))
+    return Geometry.from_string(texts.pop())
 
 
 def differences(arrays: dict[str, xr.DataArray], tolerance: float = 1e-3) -> pd.DataFrame:

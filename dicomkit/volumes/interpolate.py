@@ -81,7 +81,7 @@ def interpolate(
     dtype, fill = result_type(array.dtype, method, fill_value)
     out = np.empty((*shape, *array.shape[3:]), dtype)
     nonzero = matrix != 0
-    separable = bool((nonzero.sum(0) <= 1).all() and (nonzero.sum(1) <= 1).all())
+    separable = bool((nonzero.sum(0) == 1).all() and (nonzero.sum(1) == 1).all())
     plane = max(1, int(np.prod(shape[1:])) * int(np.prod(array.shape[3:])))
     slices = max(1, SLAB // plane)
     for first in range(0, shape[0], slices):
@@ -108,36 +108,26 @@ def _along_axes(
 ) -> None:
     """Interpolate along one axis after the other: for grids whose axes are parallel to those of the source."""
     result = array
-    order = []
+    targets = (matrix != 0).argmax(1).tolist()
     outside: list[tuple[int, NDArray[np.bool_]]] = []
-    for source in sorted(range(3), key=lambda s: 0 if matrix[s, 0] else 1):
-        (target,) = np.flatnonzero(matrix[source]) if matrix[source].any() else (None,)
-        index = offset[source] + (np.zeros(1) if target is None else matrix[source, target] * ranges[target])
+    for source in sorted(range(3), key=lambda s: targets[s]):  # the slab's few slices first: the rest is then small
+        target = targets[source]
+        index = offset[source] + matrix[source, target] * ranges[target]
         low, high, weight, out_of = _neighbours(index, array.shape[source], method)
+        outside.append((target, out_of))
         if weight is None:
             result = result.take(low, source)
-        else:
-            shape = [1] * array.ndim
-            shape[source] = len(index)
-            part = weight.astype(out.dtype).reshape(shape)
-            lower = result.take(low, source).astype(out.dtype)
-            lower += (result.take(high, source).astype(out.dtype) - lower) * part
-            result = lower
-        order.append((source, target))
-        if target is None and out_of.any():
-            out[...] = fill
-            return
-        if target is not None and out_of.any():
-            outside.append((int(target), out_of))
-    placed = {target: source for source, target in order if target is not None}
-    constant = [source for source, target in order if target is None]
-    axes = [placed.get(t, -1) for t in range(3)]
-    for t in range(3):
-        if axes[t] < 0:
-            axes[t] = constant.pop()
-    out[...] = result.transpose(*axes, *range(3, array.ndim))
+            continue
+        shape = [1] * array.ndim
+        shape[source] = len(index)
+        lower = result.take(low, source).astype(out.dtype)
+        lower += (result.take(high, source).astype(out.dtype) - lower) * weight.astype(out.dtype).reshape(shape)
+        result = lower
+    order = [targets.index(target) for target in range(3)]
+    out[...] = result.transpose(*order, *range(3, array.ndim))
     for target, mask in outside:
-        out[(slice(None),) * target + (mask,)] = fill
+        if mask.any():
+            out[(slice(None),) * target + (mask,)] = fill
 
 
 def _at_points(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,8 +43,7 @@ def labelled(facts: FrameFacts, stack: Stack, data: Any, units: str) -> xr.DataA
     """
     import xarray as xr
 
-    import dicomkit.volumes.accessor  # so that the result has .dicom
-
+    import_module("dicomkit.volumes.accessor")  # so that the result has .dicom
     geometry = stack.geometry
     if geometry is None:
         raise GeometryError("the distance of the slices is not known")
@@ -56,7 +56,7 @@ def labelled(facts: FrameFacts, stack: Stack, data: Any, units: str) -> xr.DataA
     }
     for axis, values in along.items():
         coords[axis] = (axis, values, {"units": "mm", "long_name": SPATIAL[axis]})
-    coords["geometry"] = geometry.to_string()
+    coords["geometry"] = ((), text(geometry.to_string()))
     for axis, values in zip(XYZ, np.round(stack.positions, 6).T, strict=True):
         coords[f"position_{axis}"] = ("slice", values, {"units": "mm", "long_name": f"{axis} (LPS) of the first pixel"})
     cells = (*extra, "slice")
@@ -71,18 +71,21 @@ def labelled(facts: FrameFacts, stack: Stack, data: Any, units: str) -> xr.DataA
         attrs["assumptions"] = list(dict.fromkeys(stack.notes))
     if sample:
         dims = (*dims, "sample")
-        coords["sample"] = ("sample", ["red", "green", "blue"][: data.shape[-1]])
+        coords["sample"] = ("sample", text(["red", "green", "blue", "alpha"][: data.shape[-1]]))
     if isinstance(data, xr.Variable):
         data = xr.Variable(dims, data._data)
     return xr.DataArray(data, coords, dims, name=str(attrs.get("Modality") or "volume"), attrs=attrs)
 
 
+def text(values: Any) -> NDArray[Any]:
+    """Make an array of texts as objects: in Zarr they become the strings that every reader knows, in netCDF too."""
+    return np.array(values, dtype=object)
+
+
 def _level(dimension: Dimension) -> tuple[Any, ...]:
     """The coordinate of a further dimension."""
     values = dimension.values
-    if values.dtype == object:
-        values = values.astype(str)
-    elif values.dtype.kind == "f" and np.isfinite(values).all() and (values % 1 == 0).all() and not dimension.units:
+    if values.dtype.kind == "f" and np.isfinite(values).all() and (values % 1 == 0).all() and not dimension.units:
         values = values.astype(np.int64)
     attrs = {"attribute": dimension.attribute} | ({"units": dimension.units} if dimension.units else {})
     return dimension.name, values, attrs
@@ -109,16 +112,15 @@ def _order_coordinates(facts: FrameFacts, stack: Stack) -> dict[str, Any]:
             if not (stacked[1:] != stacked[:1]).any() or (stacked != stacked).all():
                 continue
             if fact.width > 1:
-                for axis, values in zip(XYZ, stacked.T, strict=True):
-                    coords[f"gradient_{axis}"] = (dimension.name, values)
+                for letter, along in zip(XYZ, stacked.T, strict=True):
+                    coords[f"gradient_{letter}"] = (dimension.name, along)
             else:
-                coords[keyword] = (dimension.name, stacked.astype(str) if fact.width == 0 else stacked)
+                coords[keyword] = (dimension.name, text(stacked) if fact.width == 0 else stacked)
     return coords
 
 
 def _taken(column: NDArray[Any], frames: NDArray[np.int64], nothing: Any) -> NDArray[Any]:
-    values = np.where(frames >= 0, column[frames], nothing)
-    return values.astype(str) if column.dtype == object else values
+    return np.where(frames >= 0, column[frames], nothing)
 
 
 def _whole(values: NDArray[np.float64]) -> NDArray[Any]:

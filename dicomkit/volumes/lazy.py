@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class LazyVoxels(BackendArray):  # type: ignore[misc]
+class LazyVoxels(BackendArray):
     """An array whose slices are read when indexed; picklable, and without an open file."""
 
     def __init__(self, voxels: Voxels) -> None:
@@ -53,7 +53,7 @@ class LazyVoxels(BackendArray):  # type: ignore[misc]
             shape = _outer(one[0], plane).shape if parts else _outer(np.empty(v.slice_shape), plane).shape
             out = np.array(parts, v.dtype).reshape(cells.size, *shape)
         kept = [len(p) for p, k in zip(picked, outer, strict=True) if not isinstance(k, (int, np.integer))]
-        return out.reshape(*kept, *shape)
+        return out.reshape((*kept, *shape))
 
 
 def _outer(array: NDArray[Any], key: tuple[Any, ...]) -> NDArray[Any]:
@@ -66,5 +66,4 @@ def _outer(array: NDArray[Any], key: tuple[Any, ...]) -> NDArray[Any]:
 def lazy_variable(voxels: Voxels) -> xr.Variable:
     """Make a variable over a volume that is not read yet, which prefers chunks of one frame."""
     dims = [f"dim_{k}" for k in range(len(voxels.shape))]
-    variable = xr.Variable(dims, indexing.LazilyIndexedArray(LazyVoxels(voxels)))
-    return variable
+    return xr.Variable(dims, indexing.LazilyIndexedArray(LazyVoxels(voxels)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -132,8 +133,10 @@ def to_volumes(
 
     Parameters
     ----------
-    source, dtype, chunks, rescale, fill_value, unplaced, duplicates, incomplete, gaps, jitter, tilt, tolerance, slice_step
+    source, dtype, chunks, rescale, fill_value, tolerance, slice_step
         As for `to_volume`.
+    unplaced, duplicates, incomplete, gaps, jitter, tilt
+        Policies, as for `to_volume`.
     orientation
         As for `to_volume`, or "split" to make a volume of each stack: their keys are "uid#0", "uid#1", ...
 
@@ -214,10 +217,14 @@ class Volumes(Mapping[str, "xr.DataArray"]):
             )
             for uid, v in self.items()
         ]
-        made = table(["SeriesInstanceUID", "Modality", "Description", "Size", "Type", "Units"], rows, caption=repr(self)[1:-1])
+        made = table(
+            ["SeriesInstanceUID", "Modality", "Description", "Size", "Type", "Units"], rows, caption=repr(self)[1:-1]
+        )
         if not len(self.rejected):
             return made
-        left = table(list(self.rejected.columns), self.rejected.itertuples(index=False), caption="no volumes", max_chars=400)
+        left = table(
+            list(self.rejected.columns), self.rejected.itertuples(index=False), caption="no volumes", max_chars=400
+        )
         return below(made, left)
 
 
@@ -237,7 +244,9 @@ def arranged(facts: FrameFacts, rows: Any, policy: Policy) -> Stack:
     findings: list[Finding] = []
     notes: list[str] = []
     if len(lost):
-        lost_finding = Finding("unplaced", None, None, None, tuple(rows[lost].tolist()), f"{len(lost)} frames have {_UNPLACED}")
+        lost_finding = Finding(
+            "unplaced", None, None, None, tuple(rows[lost].tolist()), f"{len(lost)} frames have {_UNPLACED}"
+        )
         if policy.unplaced == "error" or not stacks:
             findings.append(lost_finding)
         else:
@@ -247,10 +256,13 @@ def arranged(facts: FrameFacts, rows: Any, policy: Policy) -> Stack:
         details = [_stack_detail(part, k, stack) for k, stack in enumerate(stacks)]
         if policy.orientation == "error":
             findings += [
-                Finding("orientation", k, None, None, tuple(rows[stack].tolist()), details[k]) for k, stack in enumerate(stacks)
+                Finding("orientation", k, None, None, tuple(rows[stack].tolist()), details[k])
+                for k, stack in enumerate(stacks)
             ]
         else:
-            notes.append(f"orientation (policy {policy.orientation!r}): {details[min(chosen, len(stacks) - 1)]}; others left out")
+            notes.append(
+                f"orientation (policy {policy.orientation!r}): {details[min(chosen, len(stacks) - 1)]}; others left out"
+            )
     if stacks and not chosen < len(stacks):
         raise GeometryError(f"there is no stack {chosen}: the series has {len(stacks)}")
     if not stacks or (findings and policy.orientation == "error" and len(stacks) > 1):
@@ -275,7 +287,9 @@ def lazy_volume(
 ) -> xr.DataArray:
     """Make a volume of one series, of which no pixel is read before it is asked for."""
     if policy.tilt == "deskew":
-        raise GeometryError("a lazy volume can't be deskewed", hint="use tilt='keep', then .dicom.reslice on what is needed")
+        raise GeometryError(
+            "a lazy volume can't be deskewed", hint="use tilt='keep', then .dicom.reslice on what is needed"
+        )
     facts = one_series(found)
     return _labelled(facts, np.arange(len(facts)), policy, dtype, rescale, fill_value, lazy=True)
 
@@ -330,7 +344,7 @@ def volume_of(
     if chunks is not None:
         sizes: Any = {d: n if d in _PLANE else 1 for d, n in volume.sizes.items()} if chunks == {} else chunks
         try:
-            import dask.array  # noqa: F401
+            import_module("dask.array")
         except ImportError:
             raise MissingFeatureError("a lazy volume (chunks=)", "dask") from None
         volume = volume.chunk(sizes)
@@ -376,7 +390,8 @@ def _stack_detail(facts: FrameFacts, number: int, rows: Any) -> str:
 
     first = rows[0]
     normal = ", ".join(f"{x:.3f}" for x in plane_normal(facts["orientation"][first]))
-    size = f"{facts['rows'][first]:g} x {facts['columns'][first]:g} of {facts['spacing'][first][0]:.4g} x {facts['spacing'][first][1]:.4g} mm"
+    rows_mm, columns_mm = facts["spacing"][first]
+    size = f"{facts['rows'][first]:g} x {facts['columns'][first]:g} of {rows_mm:.4g} x {columns_mm:.4g} mm"
     identity = f", StackID {facts['stack'][first]}" if facts["stack"][first] else ""
     return f"stack {number}: {len(rows)} frames, {size}, normal ({normal}){identity}"
 
@@ -394,11 +409,14 @@ def _series_table(facts: FrameFacts, series: Mapping[str, Any]) -> pd.DataFrame:
 def _rejected_table(rejected: Iterable[tuple[str, Any, int, str]], found: Gathered) -> pd.DataFrame:
     import pandas as pd
 
-    rows = [
-        (uid, ds.get("SeriesDescription"), ds.get("Modality"), frames, ds.path, reason) for uid, ds, frames, reason in rejected
+    rows: list[tuple[Any, ...]] = [
+        (uid, ds.get("SeriesDescription"), ds.get("Modality"), frames, ds.path, reason)
+        for uid, ds, frames, reason in rejected
     ]
     rows += [(None, None, None, 0, path, reason) for path, reason in found.unreadable]
-    return pd.DataFrame(rows, columns=["SeriesInstanceUID", "SeriesDescription", "Modality", "frames", "path", "reason"])
+    return pd.DataFrame(
+        rows, columns=["SeriesInstanceUID", "SeriesDescription", "Modality", "frames", "path", "reason"]
+    )
 
 
 def _left_out(found: Gathered) -> pd.DataFrame:

@@ -100,7 +100,7 @@ def csa_numbers(data: bytes) -> dict[str, tuple[float, ...]]:
     Returns
     -------
     dict
-        Numbers by name; entries that hold something else are left out. Empty for another kind of header.
+        Numbers by name; entries that hold something else, or nothing, are left out. Empty for another kind of header.
 
     Examples
     --------
@@ -126,7 +126,9 @@ def csa_numbers(data: bytes) -> dict[str, tuple[float, ...]]:
             texts.append(data[offset : offset + length].split(b"\0")[0].strip())
             offset += (length + 3) // 4 * 4
         try:
-            found[name.split(b"\0")[0].decode("latin-1")] = tuple(float(t) for t in texts if t)
+            numbers = tuple(float(t) for t in texts if t)
         except ValueError:
             continue
+        if numbers:
+            found[name.split(b"\0")[0].decode("latin-1")] = numbers
     return found

@@ -31,7 +31,7 @@ def default_window(array: xr.DataArray) -> Window:
     Examples
     --------
     >>> import xarray as xr
-    >>> default_window(xr.DataArray(np.arange(101.0)))
+    >>> default_window(xr.DataArray(np.arange(101.0), dims="row"))
     (50.0, 98.0)
     """
     if array.dtype.kind == "b":
@@ -143,7 +143,9 @@ def montage(
     from dicomkit.volumes.figure import Picture
 
     if "slice" not in volume.dims:
-        raise GeometryError("there is no dimension 'slice' to make a montage of", hint="draw one slice with .dicom.plot()")
+        raise GeometryError(
+            "there is no dimension 'slice' to make a montage of", hint="draw one slice with .dicom.plot()"
+        )
     if window is None and "sample" not in volume.dims:
         window = default_window(volume)
     volume = _first(volume)
@@ -157,7 +159,9 @@ def montage(
     aspect = _aspect(volume)
     across = columns or max(1, min(n, round(math.sqrt(n * 1.5 * rows * aspect / cols))))
     down = math.ceil(n / across)
-    sheet = np.full((down * rows, across * cols, *tiles.shape[3:]), np.nan if window else 0, np.float32 if window else tiles.dtype)
+    sheet = np.full(
+        (down * rows, across * cols, *tiles.shape[3:]), np.nan if window else 0, np.float32 if window else tiles.dtype
+    )
     for k in range(n):
         i, j = divmod(k, across)
         sheet[i * rows : (i + 1) * rows, j * cols : (j + 1) * cols] = tiles[k]
@@ -186,7 +190,9 @@ def _plane(array: xr.DataArray, at: float | None) -> xr.DataArray:
     if "slice" in image.dims:
         image = image.isel(slice=image.sizes["slice"] // 2) if at is None else image.sel(slice=at, method="nearest")
     if not {"row", "column"} <= {*image.dims}:
-        raise GeometryError("a slice has the dimensions row and column", hint="reslice(...) makes slices of other planes")
+        raise GeometryError(
+            "a slice has the dimensions row and column", hint="reslice(...) makes slices of other planes"
+        )
     return image.transpose("row", "column", ...)
 
 
@@ -197,7 +203,7 @@ def _aspect(volume: xr.DataArray) -> float:
 
 
 def _step(array: xr.DataArray, axis: str) -> float:
-    """mm from pixel to pixel along rows or columns."""
+    """Distance from pixel to pixel along rows or columns, mm."""
     values = np.asarray(array[axis].values, float)
     if values.size > 1:
         return abs(float(values[-1] - values[0])) / (values.size - 1)

@@ -137,14 +137,16 @@ def scale_of(
         if wanted.kind in "iu" and stored.kind == "f":
             raise PixelError(f"floating point values don't fit {wanted}", hint="use dtype='float32'")
         if wanted.kind in "iu" and not (whole and (slope[rows] % 1 == 0).all()):
-            raise PixelError(f"rescaled values are no whole numbers, so {wanted} can't hold them", hint="use dtype='float32'")
+            raise PixelError(
+                f"rescaled values are no whole numbers, so {wanted} can't hold them", hint="use dtype='float32'"
+            )
         return Scale(slope, intercept, wanted, units, False, notes)
     if identity:
         return Scale(slope, intercept, stored, units, False, notes)
     narrow = ones and whole and stored.kind in "iu" and stored.itemsize <= 2
     if narrow and (certain or np.abs(intercept[rows]).max() > 32767):
         low, high = (min(stored_range(d)[0] for d in used), max(stored_range(d)[1] for d in used))
-        narrow = -32768 <= low + intercept[rows].min() and high + intercept[rows].max() <= 32767
+        narrow = low + intercept[rows].min() >= -32768 and high + intercept[rows].max() <= 32767
     if narrow:
         return Scale(slope, intercept, np.dtype(np.int16), units, True, notes)
     return Scale(slope, intercept, wide_type(stored), units, False, notes)

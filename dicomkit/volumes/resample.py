@@ -11,7 +11,7 @@ from dicomkit.errors import GeometryError
 from dicomkit.volumes.geometry import AXES, PLANES, Geometry, unit
 from dicomkit.volumes.grid import geometry_of
 from dicomkit.volumes.interpolate import Method, interpolate
-from dicomkit.volumes.labelled import SPATIAL, XYZ
+from dicomkit.volumes.labelled import SPATIAL, XYZ, text
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -91,10 +91,8 @@ def resample(
 def spatial_coordinates(geometry: Geometry, shape: Sequence[int]) -> dict[Any, Any]:
     """Give the coordinates of the three axes and the geometry."""
     along = geometry.coordinates(shape)
-    found: dict[Any, Any] = {
-        axis: (axis, along[axis], {"units": "mm", "long_name": SPATIAL[axis]}) for axis in AXES
-    }
-    found["geometry"] = geometry.to_string()
+    found: dict[Any, Any] = {axis: (axis, along[axis], {"units": "mm", "long_name": SPATIAL[axis]}) for axis in AXES}
+    found["geometry"] = ((), text(geometry.to_string()))
     positions = geometry.points(np.arange(shape[0])[:, None] * [1, 0, 0])
     for k, axis in enumerate(XYZ):
         attrs = {"units": "mm", "long_name": f"{axis} (LPS) of the first pixel"}
@@ -147,8 +145,8 @@ def reslice(
     start = low + (high - low - (counts - 1) * steps) / 2
     if through is not None:
         start[0], counts[0] = float(axes[0] @ np.asarray(through, float)), 1
-    vectors = [tuple((axis * step).tolist()) for axis, step in zip(axes, steps, strict=True)]
-    target = Geometry(tuple((start @ axes).tolist()), *vectors, frame_of_reference=source.frame_of_reference)
+    slice_step, row_step, column_step = (tuple(v) for v in (axes * steps[:, None]).tolist())
+    target = Geometry(tuple((start @ axes).tolist()), slice_step, row_step, column_step, source.frame_of_reference)
     return resample(volume, target, counts.tolist(), method=method, fill_value=fill_value)
 
 
@@ -176,7 +174,7 @@ def plane_axes(plane: str | ArrayLike) -> NDArray[np.float64]:
 
 
 def deskewed(volume: xr.DataArray, fill_value: float | None = None) -> xr.DataArray:
-    """Resample a volume of tilted slices to a grid with right angles; the slices stay where they are along the normal."""
+    """Resample a volume of tilted slices to a grid with right angles; along the normal they stay where they are."""
     source = geometry_of(volume)
     axes = source.axes
     result = reslice(
@@ -193,7 +191,9 @@ def deskewed(volume: xr.DataArray, fill_value: float | None = None) -> xr.DataAr
     return result.assign_coords({name: (c.dims, c.values, c.attrs) for name, c in kept.items()})
 
 
-def _spacings(source: Geometry, axes: NDArray[np.float64], spacing: float | Sequence[float] | None) -> NDArray[np.float64]:
+def _spacings(
+    source: Geometry, axes: NDArray[np.float64], spacing: float | Sequence[float] | None
+) -> NDArray[np.float64]:
     if spacing is None:
         nearest = np.abs(axes @ source.axes.T).argmax(1)
         return np.array([source.pitch[k] for k in nearest])
@@ -211,7 +211,7 @@ def _copied(
     reach = max(max(shape), 1)
     if np.abs(matrix - turn).max() * reach > WHOLE or np.abs(offset - np.round(offset)).max() > WHOLE:
         return None
-    if (np.abs(turn).sum(0) > 1).any() or (np.abs(turn).sum(1) > 1).any():
+    if ((turn != 0).sum(0) > 1).any() or ((turn != 0).sum(1) > 1).any():
         return None
     start = np.round(offset).astype(int)
     selection: dict[str, Any] = {}

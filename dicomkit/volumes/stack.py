@@ -1,4 +1,4 @@
-"""Frames become stacks: grouped by orientation, sorted along the normal, told apart at one place, checked for regularity.
+"""Frames become stacks: grouped by orientation, sorted along the normal, told apart at one place, and checked.
 
 `examine` looks and reports; `resolve` applies the policies that the caller named, or raises a `GeometryError`.
 """
@@ -167,7 +167,9 @@ def examine(facts: FrameFacts, rows: Ints, policy: Policy | None = None, number:
     for members in doubles:
         uids = {facts["uid"][rows[m]] for m in members}
         what = "the same SOPInstanceUID" if len(uids) == 1 < len(members) else "different SOPInstanceUIDs"
-        findings.append(finding("duplicates", f"{len(members)} frames at one place, with {what}", members, int(place[members[0]])))
+        findings.append(
+            finding("duplicates", f"{len(members)} frames at one place, with {what}", members, int(place[members[0]]))
+        )
     if policy.duplicates == "last":
         for members in doubles:
             frames[frames == members[0]] = members[-1]
@@ -175,12 +177,21 @@ def examine(facts: FrameFacts, rows: Ints, policy: Policy | None = None, number:
         level = ", ".join(f"{d.name}={d.values[i]}" for d, i in zip(dimensions, cell[:-1], strict=True))
         findings.append(finding("incomplete", f"no frame at {level}", (), cell[-1])._replace(frames=()))
 
-    by_slice = np.array([positions[place == k].mean(0) for k in range(count)]) if len(rows) > count else _sorted(positions, place)
+    by_slice = (
+        np.array([positions[place == k].mean(0) for k in range(count)])
+        if len(rows) > count
+        else _sorted(positions, place)
+    )
     off = np.abs(positions - by_slice[place]).max(1)
     for k in np.unique(place[off > policy.tolerance]).tolist():
         members = np.flatnonzero(place == k).tolist()
         findings.append(
-            finding("jitter", f"frames of one slice are up to {2 * off[members].max():.4g} mm apart in the plane", members, k)
+            finding(
+                "jitter",
+                f"frames of one slice are up to {2 * off[members].max():.4g} mm apart in the plane",
+                members,
+                k,
+            )
         )
     step, even, more = _slice_step(by_slice, normal, policy, facts, rows)
     notes += [note for note in more if isinstance(note, str)]
@@ -286,14 +297,18 @@ def _slice_step(
     across = residual - np.outer(residual @ normal, normal)
     worst = int(np.abs(across).max(1).argmax())
     if np.abs(across[worst]).max() > policy.tolerance and not any(f[0] == "gaps" for f in found):
-        detail = f"the slice is {np.abs(across[worst]).max():.4g} mm off the line through the first and the last, in the plane"
+        detail = (
+            f"the slice is {np.abs(across[worst]).max():.4g} mm off the line from the first to the last, in the plane"
+        )
         found.append(("jitter", detail, worst))
     lateral = step - (step @ normal) * normal
     shift = float(np.sqrt(lateral @ lateral)) * float(index[-1])
     spacing = float(facts["spacing"][rows[0]].min())
     if shift > max(policy.tolerance, 0.1 * spacing):
         angle = np.degrees(np.arctan2(np.sqrt(lateral @ lateral), step @ normal))
-        found.append(("tilt", f"the slices are stacked {angle:.2f} degrees off their normal, {shift:.4g} mm in all", None))
+        found.append(
+            ("tilt", f"the slices are stacked {angle:.2f} degrees off their normal, {shift:.4g} mm in all", None)
+        )
     uneven = [f for f in found if f[0] in ("gaps", "jitter")]
     return step, not uneven, list(found)
 
@@ -316,14 +331,20 @@ def _indices(along: Floats, tolerance: float) -> tuple[Floats, list[tuple[str, s
     whole = np.maximum(np.round(ratio), 1)
     found: list[tuple[str, str, int | None]] = []
     regular = bool(np.abs(ratio - whole).max() <= UNEVEN)
-    for k in np.flatnonzero((np.abs(ratio - 1) > UNEVEN)).tolist():
+    for k in np.flatnonzero(np.abs(ratio - 1) > UNEVEN).tolist():
         missing = f"{int(whole[k]) - 1} slices missing" if regular else "not a multiple of it"
         found.append(("gaps", f"{steps[k]:.6g} mm to the next slice, where {nominal:.6g} mm is usual: {missing}", k))
     if regular:
         index = np.concatenate([[0.0], np.cumsum(whole)])
         fit = np.abs(along - along[0] - index * (along[-1] - along[0]) / index[-1])
         if fit.max() > tolerance:
-            found.append(("jitter", f"slices are up to {fit.max():.4g} mm off an even distance of {nominal:.6g} mm", int(fit.argmax())))
+            found.append(
+                (
+                    "jitter",
+                    f"slices are up to {fit.max():.4g} mm off an even distance of {nominal:.6g} mm",
+                    int(fit.argmax()),
+                )
+            )
     else:
         index = (along - along[0]) / nominal
     return index, found
@@ -350,9 +371,15 @@ def _complete(stack: Stack) -> Stack:
     geometry = stack.geometry
     if geometry is not None and len(positions) < len(stack.positions):
         geometry = replace(geometry, origin=tuple(positions[0].tolist()))
-    note = f"{lost} frames left out, because the grid of {', '.join((*(d.name for d in dimensions), 'slice'))} is incomplete"
+    names = ", ".join((*(d.name for d in dimensions), "slice"))
+    note = f"{lost} frames left out, because the grid of {names} is incomplete"
     return replace(
-        stack, frames=frames, dimensions=tuple(dimensions), positions=positions, geometry=geometry, notes=(*stack.notes, note)
+        stack,
+        frames=frames,
+        dimensions=tuple(dimensions),
+        positions=positions,
+        geometry=geometry,
+        notes=(*stack.notes, note),
     )
 
 

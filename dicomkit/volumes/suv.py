@@ -70,9 +70,7 @@ def to_suv(
     first = _first_acquisition(facts.sources)
     factors = [suv_factor(ds, weight=weight, dose=dose, first_acquisition=first) for ds in facts.sources]
     by_frame = np.array([f.factor for f in factors])[facts.source]
-    volume = volume_of(
-        _scaled(facts, by_frame), np.arange(len(facts)), policy, np.float32, chunks, True, fill_value
-    )
+    volume = volume_of(_scaled(facts, by_frame), np.arange(len(facts)), policy, np.float32, chunks, True, fill_value)
     told = dict.fromkeys(a for f in factors for a in f.assumptions)
     assumptions = [*volume.attrs.get("assumptions", ()), *told]
     kept = {k: v for k, v in volume.attrs.items() if not k.startswith("Window") and k != "Units"}
@@ -134,7 +132,9 @@ def suv_factor(
             )
         notes.append(f"counts times the private activity factor of Philips, {activity:g}, are Bq/ml")
     elif units != "BQML":
-        raise GeometryError(f"no SUV can be calculated from Units {units or '(missing)'}", hint="it needs BQML, CNTS or GML")
+        raise GeometryError(
+            f"no SUV can be calculated from Units {units or '(missing)'}", hint="it needs BQML, CNTS or GML"
+        )
     corrected = ds.all("CorrectedImage")
     if corrected and "ATTN" not in corrected:
         notes.append("the images are not corrected for attenuation")
@@ -145,7 +145,9 @@ def suv_factor(
     tracer = items[0] if items else None
     if len(items) > 1:
         notes.append("there are several radiopharmaceuticals: the first is taken")
-    injected = _number(dose, tracer.get("RadionuclideTotalDose") if tracer else None, "RadionuclideTotalDose", "dose= in Bq")
+    injected = _number(
+        dose, tracer.get("RadionuclideTotalDose") if tracer else None, "RadionuclideTotalDose", "dose= in Bq"
+    )
     if dose is not None:
         notes.append(f"a dose of {dose:g} Bq was passed")
     elif injected < 1e5:
@@ -166,7 +168,9 @@ def _dose_left(ds: DataSet, tracer: DataSet | None, first_acquisition: datetime 
     half_life = _number(None, tracer.get("RadionuclideHalfLife") if tracer else None, "RadionuclideHalfLife", "")
     moment = _scan_start(ds, first_acquisition, notes) if correction == "START" else _acquired(ds)
     if moment is None:
-        raise GeometryError("AcquisitionDate and AcquisitionTime are missing: how far the dose has decayed is not known")
+        raise GeometryError(
+            "AcquisitionDate and AcquisitionTime are missing: how far the dose has decayed is not known"
+        )
     if correction == "NONE":
         seconds = ds.get("ActualFrameDuration")
         half_frame = float(seconds) / 2000.0 if isinstance(seconds, (int, float)) else 0.0
@@ -197,7 +201,9 @@ def _scan_start(ds: DataSet, first_acquisition: datetime | None, notes: list[str
         notes.append(f"values are corrected to SeriesDate and SeriesTime, {series.isoformat(' ')}")
         return series
     if acquired is not None:
-        notes.append(f"values are corrected to the first acquisition, {acquired.isoformat(' ')}, which is before SeriesTime")
+        notes.append(
+            f"values are corrected to the first acquisition, {acquired.isoformat(' ')}, which is before SeriesTime"
+        )
     return acquired
 
 
@@ -212,7 +218,9 @@ def _administered(tracer: DataSet | None, moment: datetime, notes: list[str]) ->
     time = tracer.get("RadiopharmaceuticalStartTime") if tracer else None
     start = _moment(moment.strftime("%Y%m%d"), time)
     if start is None:
-        raise GeometryError("RadiopharmaceuticalStartDateTime and RadiopharmaceuticalStartTime are missing or unreadable")
+        raise GeometryError(
+            "RadiopharmaceuticalStartDateTime and RadiopharmaceuticalStartTime are missing or unreadable"
+        )
     if start > moment + timedelta(hours=1):
         notes.append("RadiopharmaceuticalStartTime is without a date: taken as of the day before the scan")
         return start - timedelta(days=1)
@@ -242,7 +250,9 @@ def _number(given: float | None, stored: Any, keyword: str, argument: str) -> fl
     """Take what was passed, or what is stored, if it is a positive number."""
     value = stored if given is None else given
     if not isinstance(value, (int, float)) or not value > 0:
-        raise GeometryError(f"{keyword} is {value!r}, so no SUV can be calculated", hint=f"pass {argument}" if argument else None)
+        raise GeometryError(
+            f"{keyword} is {value!r}, so no SUV can be calculated", hint=f"pass {argument}" if argument else None
+        )
     return float(value)
 
 
@@ -268,4 +278,3 @@ def _scaled(facts: FrameFacts, factors: Any) -> FrameFacts:
     slope = np.nan_to_num(facts["slope"], nan=1.0) * factors
     intercept = np.nan_to_num(facts["intercept"], nan=0.0) * factors
     return facts.with_columns(slope=slope, intercept=intercept)
-

@@ -1,4 +1,4 @@
-"""Frames go from their files into the array of a volume: native ones straight, with one pass over each while in cache."""
+"""Frames go from their files into the array of a volume: native ones straight, each scaled while it is in cache."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 THREADED = 1 << 20
-"""Bytes from which on a volume is read by several threads: reading, decoding and scaling all release the interpreter."""
+"""Bytes from which on a volume is read by several threads: reading, decoding and scaling release the interpreter."""
 
 
 class _DoesNotFit(Exception):
@@ -189,7 +189,7 @@ class Voxels:
     def _read_stored(self, source: int, number: int, out: NDArray[Any]) -> None:
         """Read one frame of stored values."""
         d, native = self.descriptions[source], self.natives[source]
-        if native is None or d.samples_per_pixel > 1 and d.photometric_interpretation != "RGB":
+        if native is None or (d.samples_per_pixel > 1 and d.photometric_interpretation != "RGB"):
             if d.samples_per_pixel == 1:
                 frames(self.sources[source], [number], out=out[None])
             else:
@@ -206,16 +206,20 @@ class Voxels:
         else:
             count = value.readinto(out, number * size)
         if count != size:
-            raise PixelError(
-                f"{count} of {size} bytes are there", frame=number, path=self.sources[source].path
-            )
+            raise PixelError(f"{count} of {size} bytes are there", frame=number, path=self.sources[source].path)
         if d.bits_stored < d.bits_allocated or d.high_bit != d.bits_stored - 1:
             low, high = stored_range(d)
             if d.high_bit != d.bits_stored - 1 or out.max() > high or (low and out.min() < low):
                 clear_unused(out, d)
 
     def _rescale(
-        self, stored: NDArray[Any], out: NDArray[Any], slope: float, intercept: float, d: PixelDescription, where: tuple[int, int]
+        self,
+        stored: NDArray[Any],
+        out: NDArray[Any],
+        slope: float,
+        intercept: float,
+        d: PixelDescription,
+        where: tuple[int, int],
     ) -> None:
         """Scale one slice, in place where it was read in place."""
         kind = out.dtype.type

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dicomkit.display.html import Markup, escape
+from dicomkit.display.style import style_element
 from dicomkit.errors import GeometryError, ValueFormatError
 from dicomkit.volumes.geometry import AXES
 from dicomkit.widgets.drawing import Drawing, save_png
@@ -29,6 +30,9 @@ PRESETS = {
     "brain": (40.0, 80.0),
 }
 """Windows (center, width) in HU that are the custom for CT."""
+
+CUSTOM = "custom"
+"""The choice among the presets that stands for none of them."""
 
 _SIDE = 480
 _PRECISION = 300
@@ -145,7 +149,7 @@ class Browser:
 
     def _preset(self, change: Any) -> None:
         """Take over the window of a preset."""
-        if change["new"] is not None:
+        if change["new"] != CUSTOM:
             self.controls["center"].value, self.controls["width"].value = change["new"]
 
     def _changed(self, change: Any) -> None:
@@ -153,7 +157,7 @@ class Browser:
             return
         if "preset" in self.controls:
             window = self.sight.window
-            self.controls["preset"].value = window if window in self._presets.values() else None
+            self.controls["preset"].value = window if window in self._presets.values() else CUSTOM
         self._draw()
         for listener in self._listeners:
             listener()
@@ -167,7 +171,7 @@ class Browser:
         picture.layout.width, picture.layout.height = f"{width}px", f"{height}px"
         picture.value = (drawing if max(drawing.pixels.shape) <= 2 * MOST else drawing.fitted(2 * MOST)).encoded()
         for side, letter in zip("lrtb", self.plane.sides, strict=True):
-            self._view[side].value = f'<b style="color:#ffd75f;text-shadow:0 0 3px #000,0 0 3px #000">{letter}</b>'
+            self._view[side].value = f'<b class="dk-letter">{letter}</b>'
         self._view["note"].value = escape(self.caption)
 
     def __repr__(self) -> str:
@@ -238,7 +242,8 @@ def _presets(volume: xr.DataArray, window: Window | None) -> dict[str, Window]:
     """Windows to choose from."""
     if window is None:
         return {}
-    return {"as opened": window, **(PRESETS if volume.attrs.get("units") == "HU" else {})}
+    known = PRESETS if volume.attrs.get("units") == "HU" else {}
+    return known if window in known.values() else {"as opened": window, **known}
 
 
 def _controls(
@@ -258,7 +263,7 @@ def _controls(
         controls[name] = widgets.IntSlider(value=index, max=end, description=name, layout=layout)
     if sight.window is not None:
         low, high, step, form = _range(volume, presets)
-        options = [("custom", None), *presets.items()]
+        options = [(CUSTOM, CUSTOM), *presets.items()]
         controls["preset"] = widgets.Dropdown(options=options, value=sight.window, description="window", layout=layout)
         for name, least, most, value in (
             ("center", low, high, sight.window[0]),
@@ -303,7 +308,7 @@ def _view(title: str, controls: dict[str, Any]) -> dict[str, Any]:
     note = widgets.HTML()
     row = widgets.Layout(flex_flow="row wrap", align_items="flex-start", grid_gap="0 16px")
     panel = widgets.VBox([*controls.values()])
-    box = widgets.VBox([widgets.HTML(f"<b>{escape(title)}</b>"), widgets.Box([stage, panel], layout=row), note])
+    box = widgets.VBox([widgets.HTML(f"{style_element()}<b>{escape(title)}</b>"), widgets.Box([stage, panel], layout=row), note])
     return {**parts, "picture": picture, "note": note, "box": box}
 
 

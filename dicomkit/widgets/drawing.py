@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from dicomkit.errors import SourceError, ValueFormatError
+from dicomkit.errors import ValueFormatError
+from dicomkit.sources import replace_file
 
 Picture8 = NDArray[np.uint8]
 
@@ -89,11 +90,7 @@ def save_png(path: str | os.PathLike[str], data: bytes) -> None:
     name = os.fspath(path)
     if not name.lower().endswith(".png"):
         raise ValueFormatError(f"pictures are written as PNG, not as {name!r}", hint="choose a name that ends with .png")
-    try:
-        with open(name, "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise SourceError(f"can't write the picture: {error.strerror}", path=name) from error
+    replace_file(name, [data])
 
 
 def encode_png(pixels: Picture8) -> bytes:

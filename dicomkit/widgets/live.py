@@ -13,7 +13,7 @@ from uuid import uuid4
 from dicomkit.display.html import Markup, escape, image, stack
 from dicomkit.widgets.drawing import Drawing
 
-LEAST, MOST = 288, 512
+LEAST, MOST = 384, 512
 """Of the longer side of a picture on a screen, in CSS pixels."""
 _DETAIL = 1024
 _REST_SECONDS = 0.6

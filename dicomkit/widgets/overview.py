@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dicomkit.display.html import gallery
 from dicomkit.display.text import one_line, shorten
 from dicomkit.errors import DicomError, ValueFormatError
@@ -17,7 +15,7 @@ from dicomkit.files.read import read
 from dicomkit.pixels.description import describe
 from dicomkit.pixels.render import render
 from dicomkit.standard.uids import uid_entry
-from dicomkit.widgets.drawing import Drawing, encode_png
+from dicomkit.widgets.drawing import Drawing
 from dicomkit.widgets.reel import has_pixels, pixel_aspect, title_of
 
 if TYPE_CHECKING:
@@ -96,7 +94,7 @@ class Overview:
         across = min(columns, count)
         down = math.ceil(count / across)
         cell = width / columns
-        text = 0.62
+        text = 0.5
         height = down * (cell + text)
         figure = Picture(figsize=(cell * across, height), facecolor="white")
         for number, tile in enumerate(self.tiles):
@@ -108,7 +106,7 @@ class Overview:
                 (cell - 0.1) / (cell * across),
                 (cell - 0.1) / height,
             )
-            _draw_tile(figure.add_axes(box), tile, int(cell * 11))
+            _draw_tile(figure.add_axes(box), tile, int(cell * 14))
         return figure
 
     def __repr__(self) -> str:
@@ -116,7 +114,10 @@ class Overview:
         return f"<Overview: {len(self.tiles)} tiles, {drawn} with a picture>"
 
     def _repr_html_(self) -> str:
-        pictures = ((_thumbnail(tile), "\n".join((*tile.lines, tile.reason))) for tile in self.tiles)
+        pictures = (
+            (tile.picture.encoded() if tile.picture else None, "\n".join((*tile.lines, tile.reason)))
+            for tile in self.tiles
+        )
         caption = repr(self)[1:-1] + (f", {self.hidden} more not shown" if self.hidden else "")
         return gallery(pictures, caption=caption, width=_SHOWN, max_pictures=len(self.tiles))
 
@@ -124,7 +125,7 @@ class Overview:
 def overview(table: pd.DataFrame, *, limit: int = 60) -> Overview:
     """Draw one thumbnail per series of a scan: its middle slice or frame, with true proportions.
 
-    Files without a series each have a tile; so have files that could not be read, with the reason.
+    Files without a series each have a tile; those that could not be read have one for each reason.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def overview(table: pd.DataFrame, *, limit: int = 60) -> Overview:
 
 
 def _groups(table: pd.DataFrame) -> Iterator[tuple[list[str], str]]:
-    """The files of each series from first to last, then each that could not be read with the reason."""
+    """The files of each series from first to last, then those that could not be read, by the reason."""
     errors = table["error"] if "error" in table else None
     readable = table if errors is None else table[errors.isna()]
     order = [name for name in ("InstanceNumber", "path") if name in readable]
@@ -173,28 +174,36 @@ def _groups(table: pd.DataFrame) -> Iterator[tuple[list[str], str]]:
         members[name].append(str(path))
     yield from ((paths, "") for paths in members.values())
     if errors is not None:
-        for row in table[errors.notna()][["path", "error"]].itertuples(index=False):
-            yield [str(row.path)], str(row.error)
+        reasons: dict[str, list[str]] = {}
+        for path, error in table.loc[errors.notna(), ["path", "error"]].itertuples(index=False):
+            reasons.setdefault(str(error), []).append(str(path))
+        yield from ((paths, reason) for reason, paths in reasons.items())
 
 
 def _tile(paths: list[str], error: str) -> Tile:
     """Draw the middle one of the files of a series."""
+    if error:
+        more = (f"and {len(paths) - 1:,} more",) if len(paths) > 1 else ()
+        return Tile((os.path.basename(paths[0]), *more), reason=f"not read: {error}", path=paths[0])
     path = paths[len(paths) // 2]
     name = os.path.basename(path)
-    if error:
-        return Tile((name,), reason=f"not read: {error}", path=path)
     ds = None
     try:
         ds = read(path)
         if not has_pixels(ds):
-            entry = uid_entry(str(ds.get("SOPClassUID") or ""))
-            return Tile(_lines(ds, len(paths), name), reason=f"no picture: {entry.name if entry else 'no pixel data'}", path=path)
+            return Tile(_lines(ds, len(paths), name), reason=f"no picture: {_kind(ds)}", path=path)
         index = max(describe(ds).number_of_frames, 1) // 2
         picture = Drawing(render(ds, index), pixel_aspect(ds, index)).squared(SIDE)
         return Tile(_lines(ds, len(paths), name), picture, path=path)
     except DicomError as problem:
         lines = (name,) if ds is None else _lines(ds, len(paths), name)
         return Tile(lines, reason=f"not drawn: {problem.message}", path=path)
+
+
+def _kind(ds: DataSet) -> str:
+    """What an object without a picture is."""
+    entry = uid_entry(str(ds.get("SOPClassUID") or ds.meta.get("MediaStorageSOPClassUID") or ""))
+    return entry.name if entry and "Image" not in entry.name else "the pixel data is missing"
 
 
 def _lines(ds: DataSet, files: int, name: str) -> tuple[str, ...]:
@@ -207,11 +216,6 @@ def _lines(ds: DataSet, files: int, name: str) -> tuple[str, ...]:
         count = f"{frames} frames" if isinstance(frames, int) and frames > 1 else ""
     title = title_of(ds)
     return tuple(line for line in (title, " of ".join(part for part in (count, size) if part)) if line) or (name,)
-
-
-def _thumbnail(tile: Tile) -> bytes:
-    """The picture of a tile, or a dark square."""
-    return encode_png(np.full((2, 2), 48, np.uint8) if tile.picture is None else tile.picture.pixels)
 
 
 def _draw_tile(axes: Any, tile: Tile, chars: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from dicomkit.errors import GeometryError, PixelError
 from dicomkit.pixels.description import describe
 from dicomkit.pixels.render import WindowLike, render
 from dicomkit.pixels.window import window as windowed
+from dicomkit.standard.uids import uid_entry
 from dicomkit.volumes.plot import default_window
 from dicomkit.widgets.drawing import Drawing
 
@@ -173,11 +175,14 @@ def pixel_aspect(ds: DataSet, frame: int = 0) -> float:
 
 
 def title_of(ds: DataSet) -> str:
-    """Modality, number and description of the series."""
-    number = ds.get("SeriesNumber")
-    what = " ".join(str(part) for part in (ds.get("Modality"), number) if part is not None)
+    """Modality, number and description of the series; else the kind of object, or the name of the file."""
+    modality, number = ds.get("Modality"), ds.get("SeriesNumber")
+    what = f"{modality} {number}" if modality and number is not None else modality
     description = ds.get("SeriesDescription") or ds.get("ProtocolName") or ds.get("StudyDescription")
-    return " · ".join(str(part) for part in (what, description) if part) or "image"
+    entry = uid_entry(str(ds.get("SOPClassUID") or ""))
+    kind = entry.name.removesuffix(" Storage") if entry else ""
+    known = " · ".join(str(part) for part in (what, description) if part)
+    return known or kind or os.path.basename(ds.path or "") or "image"
 
 
 def volume_title(volume: xr.DataArray) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dicomkit.dataset.value_text import value_text
-from dicomkit.display.html import TreeRow, stack, tree
+from dicomkit.display.html import Markup, TreeRow, escape, stack, tree
 from dicomkit.display.text import tree_text
 from dicomkit.errors import UnsupportedError
 from dicomkit.standard.uids import uid_entry
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
 
 COLUMNS = ("Type", "Relation", "Concept", "Value")
+_LONGEST = 4000
 _VALUES = {
     "TEXT": "TextValue",
     "DATE": "Date",
@@ -69,8 +70,11 @@ class Report:
         return tree_text(self.rows, columns=COLUMNS) if self.rows else str(self.ds)
 
     def _repr_html_(self) -> str:
-        parts = [tree(self.rows, columns=COLUMNS, caption=self._name)] if self.rows else []
-        return stack(*parts, self.ds._repr_html_())
+        elements = Markup(self.ds._repr_html_())
+        if not self.rows:
+            return elements
+        content = tree(self.rows, columns=COLUMNS, caption=self._name, max_chars=_LONGEST)
+        return stack(Markup(f'<div class="dk-wrap">{escape(content)}</div>'), elements)
 
 
 def _row(item: Any, *, top: bool = False) -> TreeRow:
@@ -105,7 +109,7 @@ def _value(item: Any, kind: str) -> str:
         uid = item.get(("ReferencedSOPSequence", 0, "ReferencedSOPClassUID"))
         entry = uid_entry(str(uid or ""))
         return entry.name if entry else str(uid or "")
-    return value_text(item.get(_VALUES.get(kind, "TextValue")), 400)
+    return value_text(item.get(_VALUES.get(kind, "TextValue")), _LONGEST)
 
 
 def _code(item: Any, keyword: str) -> str:

@@ -174,7 +174,8 @@ def _cine(view: View) -> Any:
     end = reel.count - 1
     play = widgets.Play(value=view.index, max=end, interval=round(reel.seconds * 1000), show_repeat=True)
     slider = widgets.IntSlider(value=view.index, max=end, layout=widgets.Layout(width=f"{max(width - 150, 160)}px"))
-    title, note = (widgets.HTML(escape(text)) for text in (reel.title, reel.captions(view.index)))
+    title = widgets.HTML(f"<b>{escape(reel.title)}</b>")
+    note = widgets.HTML(escape(reel.captions(view.index)))
     widgets.jslink((play, "value"), (slider, "value"))
 
     def turn(change: Any) -> None:

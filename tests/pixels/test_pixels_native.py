@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,6 +146,21 @@ def test_ge_private_syntax_has_big_endian_pixels() -> None:
     values = np.arange(6, dtype=np.int16).reshape(2, 3) - 3
     layout = PixelDescription(rows=2, columns=3, bits_allocated=16, pixel_representation=1, big_endian=True)
     np.testing.assert_array_equal(native.read_frame(values.astype(">i2").tobytes(), layout, 0).array, values)
+
+
+@pytest.mark.parametrize("rows", [2, 200])
+def test_ge_private_syntax_from_a_file(rows: int, tmp_path: Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    values = np.arange(rows * 300, dtype=np.int16).reshape(rows, 300) - 300
+    ds = pydicom.Dataset()
+    ds.SOPClassUID, ds.SOPInstanceUID, ds.Rows, ds.Columns = "1.2.840.10008.5.1.4.1.1.2", "1.2.3", rows, 300
+    ds.BitsAllocated = ds.BitsStored = 16
+    ds.HighBit, ds.PixelRepresentation, ds.SamplesPerPixel = 15, 1, 1
+    ds.PhotometricInterpretation, ds.PixelData = "MONOCHROME2", values.astype(">i2").tobytes()
+    ds.file_meta = pydicom.dataset.FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = "1.2.840.113619.5.2"
+    ds.save_as(tmp_path / "ge.dcm", implicit_vr=True, little_endian=True)
+    np.testing.assert_array_equal(frame(dk.read(tmp_path / "ge.dcm")), values)
 
 
 def test_subsampled_chrominance_is_repeated() -> None:

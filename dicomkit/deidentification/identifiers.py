@@ -1,0 +1,205 @@
+"""What in a data set identifies somebody: names, numbers, places, dates and UIDs that the profile removes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cache, lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from dicomkit.deidentification.rules import Rules
+from dicomkit.standard.attributes import attribute, vr_table
+from dicomkit.standard.confidentiality import protected_attributes
+from dicomkit.standard.uids import uid_entry
+from dicomkit.values.dates import Date
+from dicomkit.values.person_name import PersonName
+
+if TYPE_CHECKING:
+    from dicomkit.dataset.dataset import DataSet
+
+SHORTEST_WORD = 3
+SHORTEST_ID = 4
+SHORTEST_PLACE = 5
+_FRAMES = 0x52009230  # Per-Frame Functional Groups Sequence: long, and says nothing about persons
+
+# Words that stand in names of persons or places without telling who or where.
+_NO_NAMES = frozenset(
+    "ANON ANONYMOUS ANONYMIZED ANONYMISED DEIDENTIFIED DUMMY NAMELESS NONAME NONE PATIENT PHANTOM PSEUDONYM REMOVED TEST"
+    " UNKNOWN UNNAMED DOCTOR PROF HERR FRAU MISS MRS AND THE VON VAN DEN DER DEL DOS LAS LOS BIN IBN JUN SEN PHD".split()
+)
+_ID = re.compile(r"\b(IDs?|Numbers?|Identifier|Identification|Locator|Serial)\b")
+_PLACE = re.compile(
+    r"\b(Institution|Institutional|Address|Organization|Location|Residence|Station|Site|Sponsor|Center|Committee"
+    r"|Telephone|Telecom|Phone|Machine|Owner|Issuer|AE|Service)\b"
+)
+_YEAR = re.compile(r"(19|20)\d\d")
+_SEPARATORS = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """What identifies, as sets of texts.
+
+    Attributes
+    ----------
+    names
+        Values of PN, as written.
+    ids, places
+        Patient IDs, accession numbers, serial numbers ...; institutions, addresses, stations ...
+    dates
+        Of eight digits.
+    uids
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> from dicomkit.deidentification.profile import BASIC_PROFILE
+    >>> ds = dk.DataSet(PatientName="Doe^Jane", PatientID="PID-0815", StudyDate="20240131")
+    >>> found = Identifiers.of(ds, Rules.of(BASIC_PROFILE))
+    >>> sorted(found.names), sorted(found.ids), sorted(found.dates)
+    (['Doe^Jane'], ['PID-0815'], ['20240131'])
+    """
+
+    names: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
+    dates: frozenset[str] = frozenset()
+    uids: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, ds: DataSet, rules: Rules) -> Identifiers:
+        """Collect what a profile removes from a data set, nested items included."""
+        found: dict[str, set[str]] = {entry.name: set() for entry in fields(cls)}
+        _collect(ds, _kinds(rules.profile.options), found)
+        return cls(**{kind: frozenset(texts) for kind, texts in found.items()})
+
+    def __or__(self, other: Identifiers) -> Identifiers:
+        return Identifiers(*(getattr(self, kind.name) | getattr(other, kind.name) for kind in fields(self)))
+
+    @property
+    def spoken(self) -> Identifiers:
+        """Those that people put into texts: names, numbers and places."""
+        return Identifiers(self.names, self.ids, self.places)
+
+    @property
+    def tokens(self) -> tuple[bytes, ...]:
+        """Lower-case words without separators, to look for in bytes that went through `squash`."""
+        return _tokens(self.names, self.ids, self.places)
+
+
+def kind_of(tag: int, rules: Rules) -> str | None:
+    """Tell as what kind of identifier the values of an attribute count; None for those that identify nobody."""
+    return _kinds(rules.profile.options).get(tag)
+
+
+def words_of(name: str) -> Iterator[tuple[str, ...]]:
+    """Yield the words of each group of a person name: family, given and middle name.
+
+    Examples
+    --------
+    >>> list(words_of("Yamada^Tarou=山田^太郎")), list(words_of("de la Cruz^Ana-Maria^^Dr."))
+    ([('Yamada', 'Tarou'), ('山田', '太郎')], [('de', 'la', 'Cruz', 'Ana', 'Maria')])
+    """
+    for group in PersonName(name).groups:
+        words = (word for part in group[:3] for word in _SEPARATORS.split(part))
+        if kept := tuple(word for word in words if word):
+            yield kept
+
+
+def telling_words(words: Iterable[str]) -> Iterator[str]:
+    """Yield the words that can be looked for by themselves: long enough, and no mere title."""
+    for word in words:
+        wide = not word.isascii() and any(ord(character) > 0x2E7F for character in word)
+        if len(word) >= (2 if wide else SHORTEST_WORD) and word.upper() not in _NO_NAMES and not word.isdigit():
+            yield word
+
+
+def telling_id(text: str) -> bool:
+    """Whether an ID can be told from any other number: four characters or more, and no year."""
+    plain = _SEPARATORS.sub("", text)
+    return len(plain) >= SHORTEST_ID and not _YEAR.fullmatch(plain) and len(set(plain)) > 1
+
+
+_LOWER = bytes(range(256)).lower()
+_SQUASHED = bytes(range(0x30)) + b":;<=>?@[\\]^_`{|}~\x7f"
+
+
+def squash(data: bytes) -> bytes:
+    """Leave letters, digits and bytes above 7F, in lower case: so that neither case, separators nor UTF-16 matter.
+
+    Examples
+    --------
+    >>> squash(b"DOE^Jane, J_ane"), squash("Doe".encode("utf-16-le"))
+    (b'doejanejane', b'doe')
+    """
+    return data.translate(_LOWER, _SQUASHED)
+
+
+@lru_cache(1024)
+def _tokens(names: frozenset[str], ids: frozenset[str], places: frozenset[str]) -> tuple[bytes, ...]:
+    texts = {word for name in names for words in words_of(name) for word in (*telling_words(words), "".join(words))}
+    texts |= {text for text in ids if telling_id(text)}
+    texts |= {text for text in places if len(text) >= SHORTEST_PLACE}
+    encoded = {
+        squash(written.encode(codec, "ignore"))
+        for text in texts
+        for written in (text, text.lower())
+        for codec in ("utf-8", "latin-1")
+    }
+    return tuple(sorted(token for token in encoded if len(token) >= SHORTEST_WORD))
+
+
+@cache
+def _kinds(options: frozenset[str]) -> Mapping[int, str]:
+    """The kind of identifier of each attribute that the options don't keep."""
+    kinds: dict[int, str] = {tag: "names" for tag, vr in vr_table().items() if vr == "PN"}
+    for tag, row in protected_attributes().items():
+        said = {action for option, action in row.options.items() if option in options}
+        known = attribute(tag)
+        if said == {"K"} or known is None:
+            kinds.pop(tag, None)
+            continue
+        if known.vr in ("DA", "DT") and not said:
+            kinds[tag] = "dates"
+        elif known.vr in ("DA", "DT"):
+            kinds[tag] = "dates"
+        elif known.vr == "UI":
+            kinds[tag] = "uids"
+        elif known.vr in ("LO", "SH", "ST", "UC", "UT", "AE", "CS") and "clean_descriptors" not in row.options:
+            name = row.name
+            if _ID.search(name) and not name.startswith("Issuer"):
+                kinds[tag] = "ids"
+            elif _PLACE.search(name):
+                kinds[tag] = "places"
+    return MappingProxyType(kinds)
+
+
+def _collect(ds: DataSet, kinds: Mapping[int, str], found: dict[str, set[str]]) -> None:
+    vrs = vr_table()
+    for tag in ds:
+        kind = kinds.get(tag)
+        if kind is not None:
+            for value in ds.all(tag):
+                _add(kind, value, found)
+        elif vrs.get(tag) == "SQ" and tag != _FRAMES:
+            for item in ds.all(tag):
+                if hasattr(item, "elements"):
+                    _collect(item, kinds, found)
+
+
+def _add(kind: str, value: Any, found: dict[str, set[str]]) -> None:
+    if not isinstance(value, str) or not (text := value.strip(" \0")):
+        return
+    if kind == "dates":
+        digits = text[:8]
+        if len(digits) == 8 and Date(digits).is_valid:
+            found[kind].add(digits)
+    elif kind == "uids":
+        if uid_entry(text) is None:
+            found[kind].add(text)
+    elif kind == "places":
+        found[kind].update(line.strip() for line in re.split(r"[\r\n,;]+", text) if len(line.strip()) >= SHORTEST_PLACE)
+    else:
+        found[kind].add(str(text))

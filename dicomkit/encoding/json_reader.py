@@ -1,0 +1,189 @@
+"""From a DICOM JSON Model object (PS3.18 Annex F) that is parsed already to a DataSet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from dicomkit.dataset.context import LUT_DESCRIPTORS
+from dicomkit.dataset.dataset import DataSet
+from dicomkit.dataset.element import Element
+from dicomkit.dataset.index import EMPTY_INDEX, Index
+from dicomkit.dataset.records import Records
+from dicomkit.dataset.repairs import Repair
+from dicomkit.encoding.fields import FILE_META
+from dicomkit.encoding.text_values import (
+    BULK_VRS,
+    MAKERS,
+    MAX_DEPTH,
+    NUMBER_VRS,
+    Resolver,
+    inline_value,
+    shown,
+    uri_value,
+)
+from dicomkit.errors import DicomError, ReadError
+from dicomkit.standard.attributes import vr_of
+from dicomkit.values.charset import Charset
+from dicomkit.values.tag import Tag
+from dicomkit.values.vr import VRS
+
+_EMPTY = DataSet()._records
+_CHARSET = "00080005"
+_CONTENTS = ("Value", "InlineBinary", "BulkDataURI")
+_KEY = re.compile("[0-9A-Fa-f]{8}")
+
+
+class JsonReader:
+    """Turns the objects of one document into data sets.
+
+    Parameters
+    ----------
+    resolve
+        Gives the bytes of a BulkDataURI.
+    """
+
+    __slots__ = ("_repairs", "_resolve")
+
+    def __init__(self, resolve: Resolver | None = None) -> None:
+        self._resolve = resolve
+        self._repairs: list[Repair] = []
+
+    def data_set(self, model: Any) -> DataSet:
+        """Read one instance: a mapping from tags to attribute objects.
+
+        Raises
+        ------
+        ReadError
+            When it is no DICOM JSON Model object; names the tag and the items that lead to it.
+        """
+        self._repairs = []
+        overlay = self._overlay(model, 0, None)
+        meta = {tag: overlay.pop(tag) for tag in [tag for tag in overlay if tag >> 16 == FILE_META]}
+        records = _EMPTY
+        if meta:
+            self._repair(min(meta), "File Meta Information in a JSON document", "taken as such")
+        if self._repairs:
+            empty, repairs = EMPTY_INDEX, tuple(self._repairs)
+            index = Index(empty.rows, empty.source, empty.windows, empty.transfer_syntax, repairs)
+            records = Records(index, 0, 0, None, 0, DataSet)
+        return DataSet._of(records, overlay, {}, DataSet._of(_EMPTY, meta, {}, None) if meta else None)
+
+    def _overlay(self, model: Any, level: int, outer: Any) -> dict[int, Element | None]:
+        """Read the attributes of one level; ``outer`` is the nearest model that says the character set."""
+        if not isinstance(model, Mapping):
+            raise ReadError(f"a data set is an object in JSON, not {shown(model)}")
+        if _CHARSET in model:
+            outer = model
+        elements: dict[int, Element | None] = {}
+        for key, entry in model.items():
+            tag = _tag(key)
+            try:
+                if len(entry) == 2 and (values := entry["Value"]) and type(values) is list:
+                    vr, raw = entry["vr"], None
+                    if vr == "SQ":
+                        value = self._items(tag, values, level, outer)
+                    elif vr in NUMBER_VRS:
+                        value, raw = MAKERS[vr](values)
+                    else:
+                        value = MAKERS[vr](values)
+                else:
+                    vr, value, raw = self._other(tag, entry, level, outer)
+            except KeyError:
+                vr, value, raw = self._other(tag, entry, level, outer)
+            except DicomError as error:
+                raise error if error.tag else ReadError(error.message, tag=tag, hint=error.hint) from error
+            except (TypeError, ValueError, OverflowError) as error:
+                raise ReadError(str(error), tag=tag) from error
+            if tag in elements:
+                raise ReadError("the element is there twice", tag=tag)
+            if vr == "SS" and tag in LUT_DESCRIPTORS and type(value) is tuple and len(value) == 3:
+                value = value[0] & 0xFFFF, value[1], value[2] & 0xFFFF  # PS3.3 C.11.1.1: the outer two are unsigned
+            if tag & 0xFFFF:
+                elements[tag] = Element(tag, vr, value, raw)
+            else:
+                self._repair(tag, "a group length in a JSON document", "left out")
+        return elements
+
+    def _items(self, tag: Tag, models: list[Any], level: int, outer: Any) -> tuple[DataSet, ...]:
+        if level >= MAX_DEPTH:
+            raise ReadError(f"sequences nested more than {MAX_DEPTH} deep", tag=tag)
+        items = []
+        for number, model in enumerate(models):
+            try:
+                items.append(DataSet._of(_EMPTY, self._overlay(model, level + 1, outer), {}, None))
+            except DicomError as error:
+                error.message = f"item {number} of {tag}: {error.message}"
+                raise
+        return tuple(items)
+
+    def _other(self, tag: Tag, entry: Any, level: int, outer: Any) -> tuple[str, Any, bytes | None]:
+        """Read what is not simply a VR and its values."""
+        if not isinstance(entry, Mapping):
+            raise ReadError(f"an attribute is an object in JSON, not {shown(entry)}", tag=tag)
+        vr = self._vr(tag, entry.get("vr"))
+        contents = {name: entry[name] for name in _CONTENTS if entry.get(name) not in (None, "", [])}
+        if vr in BULK_VRS and "Value" in contents:
+            contents = self._bulk_content(tag, vr, contents)
+        if not contents:
+            return vr, () if vr == "SQ" else None, None
+        (name, content), *others = contents.items()
+        if others:
+            raise ReadError(f"both {name} and {others[0][0]}", tag=tag)
+        if name == "Value":
+            if not isinstance(content, list):
+                raise ReadError(f"Value is an array, not {shown(content)}", tag=tag)
+            if vr == "SQ":
+                return vr, self._items(tag, content, level, outer), None
+            made = MAKERS[vr](content)
+            return (vr, *made) if vr in NUMBER_VRS else (vr, made, None)
+        if vr == "SQ":
+            raise ReadError(f"a sequence can't be in {name}", tag=tag)
+
+        def charset() -> Charset:
+            return Charset.of(_terms(outer))
+
+        if name == "InlineBinary":
+            return vr, inline_value(tag, vr, content, charset), None
+        return vr, uri_value(vr, content, self._resolve, charset), None
+
+    def _vr(self, tag: Tag, vr: object) -> str:
+        if isinstance(vr, str) and vr in VRS:
+            return vr
+        known = "LO" if tag.is_private_creator else vr_of(tag)
+        if known not in VRS:
+            raise ReadError(f"{shown(vr)} is no VR of PS3.5" if vr else "no VR", tag=tag)
+        self._repair(tag, f"{shown(vr)} is no VR of PS3.5" if vr else "no VR", f"taken as {known}")
+        return known
+
+    def _bulk_content(self, tag: Tag, vr: str, contents: dict[str, Any]) -> dict[str, Any]:
+        """Find the InlineBinary or BulkDataURI that some put into Value."""
+        values = contents.pop("Value")
+        if values == [None] or not isinstance(values, list):
+            values = []
+        elif len(values) == 1 and isinstance(values[0], Mapping) and not contents:
+            self._repair(tag, "InlineBinary or BulkDataURI within Value", "taken as the whole value")
+            return {name: values[0][name] for name in _CONTENTS[1:] if values[0].get(name)}
+        if values:
+            raise ReadError(f"{vr} is in InlineBinary or BulkDataURI, not in Value", tag=tag)
+        return contents
+
+    def _repair(self, tag: int, problem: str, assumed: str) -> None:
+        self._repairs.append(Repair(Tag(tag), 0, problem, assumed))
+
+
+def _terms(model: Any) -> list[str]:
+    """The values of Specific Character Set in a model; none where it has none that make sense."""
+    entry = model.get(_CHARSET) if isinstance(model, Mapping) else None
+    values = entry.get("Value") if isinstance(entry, Mapping) else None
+    return [value or "" for value in values if not value or isinstance(value, str)] if isinstance(values, list) else []
+
+
+@lru_cache(1 << 13)
+def _tag(key: object) -> Tag:
+    """Read the name of an attribute object."""
+    if isinstance(key, str) and _KEY.fullmatch(key):
+        return Tag(int(key, 16))
+    raise ReadError(f"{shown(key)} is no tag of eight hexadecimal digits")
