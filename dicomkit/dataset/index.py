@@ -89,6 +89,16 @@ class Index:
         return self._words
 
     @property
+    def kinds(self) -> Numbers:
+        """The VR and flags of each element."""
+        return self.rows[1::4]
+
+    @property
+    def lengths(self) -> Numbers:
+        """How many bytes each value has."""
+        return self.rows[2::4]
+
+    @property
     def offsets(self) -> Numbers:
         """Where each value starts in the source."""
         if self._offsets is None:

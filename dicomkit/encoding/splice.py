@@ -70,15 +70,12 @@ def _run(ds: DataSet, tags: list[int], numbers: list[int]) -> Iterator[Element |
     if not numbers:
         return
     index = ds._records.index
-    kinds, lengths, offsets = index.kinds, index.lengths, index.offsets
-    sizes = [lengths[number] for number in numbers]
+    kinds, sizes = [index.kind(number) for number in numbers], [index.length(number) for number in numbers]
     if ds._records.implicit_vr:
         headers = [8] * len(numbers)
     else:
-        headers = [
-            _HEADERS.get(kinds[number] & 0xFFFF, 0) if not kinds[number] & DICTIONARY_VR else 0 for number in numbers
-        ]
-    start, end = offsets[numbers[0]] - headers[0], offsets[numbers[-1]] + sizes[-1]
+        headers = [0 if kind & DICTIONARY_VR else _HEADERS.get(kind & 0xFFFF, 0) for kind in kinds]
+    start, end = index.offset(numbers[0]) - headers[0], index.offset(numbers[-1]) + sizes[-1]
     regular = all(headers) and not any(size & 1 for size in sizes)
     if regular and sum(sizes) + sum(headers) == end - start:
         yield Bulk(index.source, start, end - start)

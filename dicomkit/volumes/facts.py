@@ -339,7 +339,7 @@ class _Groups(NamedTuple):
 
 
 class _Paths(NamedTuple):
-    """The places of each fact, with functional groups and without, in tags, which are quicker to look up than keywords."""
+    """The places of each fact, with functional groups and without, in tags: they are found quicker than keywords."""
 
     grouped: dict[str, tuple[tuple[int, ...], ...]]
     plain: dict[str, tuple[tuple[int, ...], ...]]

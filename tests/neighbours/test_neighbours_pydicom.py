@@ -33,7 +33,7 @@ def test_round_trip_of_real_files(path) -> None:
     if path.name in UNWRITABLE:
         pytest.xfail(UNWRITABLE[path.name])
     there = to_pydicom(ds)
-    assert set(map(int, there.keys())) == {int(tag) for tag in ds if tag.element}
+    assert {tag for tag in map(int, there.keys()) if tag & 0xFFFF} == {int(tag) for tag in ds if tag.element}
     assert without_group_lengths(from_pydicom(there)) == without_group_lengths(ds)
 
 
