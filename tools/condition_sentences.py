@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from dicomkit.standard.attributes import attribute, attribute_named, tag_of
@@ -30,6 +31,12 @@ class Rule(NamedTuple):
 
 
 UNKNOWN = Rule("?", "*")
+
+
+def uids(endings: str) -> str:
+    """Write the UIDs of storage SOP classes by their last parts."""
+    return " / ".join(f"1.2.840.10008.5.1.4.1.1.{ending}" for ending in endings.split())
+
 
 # Clauses that no pattern would read as they are meant.
 IDIOMS = {
@@ -71,9 +78,23 @@ WHOLE = {
     " {LongCodeValue} unambiguously. Shall not be present if {CodingSchemeDesignator} is absent. May be present"
     " otherwise.": Rule("?", "CodingSchemeDesignator"),
     "Shall not be present if {RescaleIntercept} is present.": Rule("?", "no RescaleIntercept"),
-    "Required if {ImagePositionPatient} or {ImageOrientationPatient} are present. May be present otherwise.": Rule(
-        "ImagePositionPatient or ImageOrientationPatient", "*"
+    # The list of SOP classes between the two sentences is lost in the source.
+    "May be present for other SOP Classes if {PatientOrientationCodeSequence} is not present.": Rule(
+        f"no PatientOrientationCodeSequence and SOPClassUID = {uids('2 4 2.1 4.1 4.3 4.2')}",
+        "no PatientOrientationCodeSequence",
     ),
+    # Images that do require a plane, or are multi-frame with functional groups for it.
+    "Required if image does not require {ImageOrientationPatient} and {ImagePositionPatient} or if image does not"
+    " require {ImageOrientationSlide}. May be present otherwise.": Rule(
+        f"SOPClassUID != {uids('2 4 128 481.2 77.1.3 77.1.6 77.1.8 77.1.9 66.4 66.7 66.8 6.2 6.3 30')}", "*"
+    ),
+    "Required if the aspect ratio values do not have a ratio of 1:1 and the physical pixel spacing is not specified by"
+    " {PixelSpacing}, or {ImagerPixelSpacing} or {NominalScannedPixelSpacing}, either for the entire Image or per-frame"
+    " in a Functional Group Macro.": Rule(
+        "?", "no PixelSpacing and no ImagerPixelSpacing and no NominalScannedPixelSpacing"
+    ),
+    "Required if the body part examined is a paired structure and {ImageLaterality} or {FrameLaterality} or"
+    " {MeasurementLaterality} are not present.": Rule("?", "no ImageLaterality"),
 }
 # Names that stand without their tag.
 UNTAGGED = (
@@ -100,6 +121,7 @@ _CODE = r'\(([A-Z0-9.-]+), ?([A-Z0-9]+), ?"[^"]*"\)'
 _CODES = rf"(?:either )?{_CODE}(?: ?,? or {_CODE}| ?, {_CODE})*"
 _SUBJECT = r"((?:[\w' ,]|\{\w+\})*?\{\w+\}(?:,? [Vv]alue \d| value)?)"
 
+_ELLIPTIC = re.compile(r"(?:is|are|equals|has|does|not)\b")
 _OPENING = re.compile(r"^(?:[-–] ?)?(?:Required|[Ss]hall be present)(?: only)?,? (?:if|when):? (?:Required if )?")
 _FIRST_ITEM = re.compile(r"^Required for (?:first Item (?:of|in) [\w ]*Sequence|Control Point 0 of \{\w+\}),? or if ")
 _FIRST_ITEM_IF = re.compile(r"^Required for first Item of [\w ]*Sequence if (.*?), (?:and in subsequent|or if) ")
@@ -159,7 +181,9 @@ def marked(text: str) -> str:
     text = "".join([*pieces, text[end:]])
     for name in UNTAGGED:
         keyword = getattr(attribute_named(name), "keyword", "")
-        text = re.sub(rf"(?<![\w{{])(?<!Referenced ){name}(?=,? (?:Value|value|is|equals|has|exists|=))", f"{{{keyword}}}", text)
+        text = re.sub(
+            rf"(?<![\w{{])(?<!Referenced ){name}(?=,? (?:Value|value|is|equals|has|exists|=))", f"{{{keyword}}}", text
+        )
     return text
 
 
@@ -167,7 +191,9 @@ def _name_start(before: str, name: str) -> int | None:
     """Find where the name of an attribute starts, in the text that ends with it, spelled almost as in PS3.6."""
     wanted = _squashed(name)
     starts = [match.start() for match in re.finditer(r"\b[\w]", before)]
-    scored = [(difflib.SequenceMatcher(None, _squashed(before[start:]), wanted).ratio(), start) for start in starts[-16:]]
+    scored = [
+        (difflib.SequenceMatcher(None, _squashed(before[start:]), wanted).ratio(), start) for start in starts[-16:]
+    ]
     best = max(scored, default=(0.0, 0))
     return best[1] if best[0] >= 0.85 else None
 
@@ -176,6 +202,7 @@ def _squashed(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
+@cache
 def expression(clause: str) -> str | None:
     """Translate what stands after "Required if"; None where a word of it is not understood."""
     clause = clause.strip().rstrip(" .;,")
@@ -188,12 +215,16 @@ def expression(clause: str) -> str | None:
     single = _statement(clause)
     if single is not None:
         return single
-    for word in ("or", "and"):
-        for match in reversed(list(re.finditer(rf",? {word} ", clause))):
-            left = _statement(clause[: match.start()])
-            right = expression(_with_subject(clause[: match.start()], clause[match.end() :])) if left else None
-            if left and right:
-                return _joined([left, right], word)
+    # "and" binds more tightly than "or", and more tightly still what shares the subject: "X is absent or equals Y".
+    for word, shared in (("or", False), ("and", False), ("or", True), ("and", True)):
+        for match in re.finditer(rf",? {word} ", clause):
+            left, right = clause[: match.start()], clause[match.end() :]
+            if bool(_ELLIPTIC.match(right)) != shared:
+                continue
+            first = expression(left)
+            second = expression(_with_subject(left, right)) if first else None
+            if first and second:
+                return _joined([first, second], word)
     return None
 
 
@@ -207,16 +238,18 @@ def _joined(parts: list[str | None], word: str) -> str | None:
 
 
 def _with_subject(left: str, right: str) -> str:
-    """Repeat the subject of the left clause where the right one has none: "X is present and equals Y"."""
-    subject = re.match(r".*?\{\w+\}", left)
-    if subject and re.match(r"(?:is|are|equals|has|does|[Vv]alue \d|not)\b", right):
-        return f"{subject[0]} {'is ' if right.startswith('not ') else ''}{right}"
+    """Repeat the last subject of the left clause: "X is present and equals Y"."""
+    subjects = re.findall(r"\{\w+\}", left)
+    if subjects and (_ELLIPTIC.match(right) or re.match(r"[Vv]alue \d ", right)):
+        return f"{subjects[-1]} {'is ' if right.startswith('not ') else ''}{right}"
     return right
 
 
 def _statement(clause: str) -> str | None:
     """Translate one statement about one attribute, or the same one about several."""
-    clause = re.sub(r" (?:of this frame|at the image level|in (?:the|any) [\w ]* (?:Module|Functional Group))", "", clause)
+    clause = re.sub(
+        r" (?:of this frame|at the image level|in (?:the|any) [\w ]* (?:Module|Functional Group))", "", clause
+    )
     clause = re.sub(r" (?:for any frame in the SOP Instance|in the SOP Instance|in this Sequence Item)", "", clause)
     if clause in IDIOMS:
         return IDIOMS[clause] or None
@@ -232,7 +265,9 @@ def _subjects(text: str) -> tuple[list[str], str] | None:
     number = ""
     if match := re.match(r"(?:[Vv]alue (\d) of |the third value of )", text):
         number, text = match[1] or "3", text[match.end() :]
-    text = re.sub(r"\b(?:the|The|attribute|Attribute|either|both|value for|values? of|a value of|any value of) ", "", text)
+    text = re.sub(
+        r"\b(?:the|The|attribute|Attribute|either|both|value for|values? of|a value of|any value of) ", "", text
+    )
     if " or " in text and " and " in text:
         return None
     word = "or" if " or " in text else "and"
@@ -301,13 +336,13 @@ _STATEMENTS = [
         (rf"(?:is not|is not equal to|does not equal|value is not|is not any of) ({_VALUES})", _about("{0} != {1}")),
         (
             _PRESENT
-            + r"(?:equals|is equal to|is EQUAL to|is set to|is|is:|=|has (?:a|the) value of|has the value|value is|value|"
-            + rf"has value|has values of|value of|contains the value) ({_VALUES})",
+            + r"(?:equals|is equal to|is EQUAL to|is set to|is|is:|=|has (?:a|the) value of|has the value|value is|"
+            + rf"value|has value|has values of|value of|contains the value) ({_VALUES})",
             _about("{0} = {1}"),
         ),
         (
-            r"(?:contains an [Ii]tem with the value(?: of| or)?|has an Item value of|contains|contains either|equals|is|"
-            + rf"Item value is) ({_CODES})",
+            r"(?:contains an [Ii]tem with the value(?: of| or)?|has an Item value of|contains|contains either|equals|"
+            + rf"is|Item value is) ({_CODES})",
             _about("{0} : {1}"),
         ),
         (r"(?:points to|(?:includes|contains) the Tag for) (\{\w+\}|[A-Z][\w ]+)", _pointer),

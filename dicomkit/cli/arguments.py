@@ -36,11 +36,17 @@ def parser() -> argparse.ArgumentParser:
 
     scan = commands.add_parser("scan", help="list what is in folders, files, zip archives or glob patterns")
     scan.add_argument("where", nargs="+", metavar="FOLDER")
-    scan.add_argument("--by", choices=("series", "study", "patient", "instance"), help="what a line stands for (default: series, or instance with --columns)")
+    scan.add_argument(
+        "--by",
+        choices=("series", "study", "patient", "instance"),
+        help="what a line stands for (default: series, or instance with --columns)",
+    )
     scan.add_argument("--columns", nargs="+", metavar="KEYWORD", help="attributes to show instead of the usual ones")
     scan.add_argument("--out", metavar="FILE", help="write the table to a .csv, .parquet or .json file")
     scan.add_argument("--workers", type=int, metavar="N", help="worker processes")
-    scan.add_argument("--dicomdir", choices=("ignore", "use"), default="ignore", help="take the files that a DICOMDIR lists")
+    scan.add_argument(
+        "--dicomdir", choices=("ignore", "use"), default="ignore", help="take the files that a DICOMDIR lists"
+    )
     scan.add_argument("--cache", metavar="FILE", help="a .parquet file that remembers what was scanned")
     scan.add_argument("--rows", type=int, default=200, metavar="N", help="lines to print at most (default: 200)")
 
@@ -56,14 +62,18 @@ def parser() -> argparse.ArgumentParser:
     render = commands.add_parser("render", help="write a frame as a picture")
     render.add_argument("file", metavar="FILE")
     render.add_argument("--frame", type=int, default=0, metavar="N", help="which frame, from 0 (default: 0)")
-    render.add_argument("--window", type=float, nargs=2, metavar=("CENTER", "WIDTH"), help="instead of the window of the image")
+    render.add_argument(
+        "--window", type=float, nargs=2, metavar=("CENTER", "WIDTH"), help="instead of the window of the image"
+    )
     render.add_argument("--out", required=True, metavar="FILE.png", help="where to write the picture")
 
     montage = commands.add_parser("montage", help="write many slices of a series as one picture")
     montage.add_argument("where", metavar="FOLDER")
     montage.add_argument("--series", metavar="UID", help="which series, where there are several")
     montage.add_argument("--count", type=int, default=24, metavar="N", help="slices at most (default: 24)")
-    montage.add_argument("--window", type=float, nargs=2, metavar=("CENTER", "WIDTH"), help="instead of the window of the header")
+    montage.add_argument(
+        "--window", type=float, nargs=2, metavar=("CENTER", "WIDTH"), help="instead of the window of the header"
+    )
     montage.add_argument("--out", required=True, metavar="FILE.png", help="where to write the picture")
 
     explain = commands.add_parser("explain", help="say whether slices make a regular volume, and what to do if not")

@@ -44,16 +44,30 @@ def scan(arguments: Namespace) -> Iterator[str]:
     try:
         table = group[by](files) if by in group else files
     except KeyError as error:
-        raise ValueFormatError(f"--by {by} needs the column {error.args[0]}", hint="name it too, or leave out --columns") from None
+        raise ValueFormatError(
+            f"--by {by} needs the column {error.args[0]}", hint="name it too, or leave out --columns"
+        ) from None
     if arguments.out:
         write_frame(table, arguments.out)
-    usual = [name for name in _COLUMNS[by].split() if name in table]
-    shown = ["path", *table.columns.intersection(arguments.columns)] if arguments.columns and by == "instance" else usual
-    readable = table[table["error"].isna()] if by == "instance" else table
-    yield frame_text(readable, columns=shown, max_rows=arguments.rows)
+    shown = [name for name in _COLUMNS[by].split() if name in table]
+    if by == "instance":
+        if arguments.columns:
+            shown = [name for name in table if name not in ("size", "modified", "error", "deviations")]
+        table = _below_one_folder(table[table["error"].isna()])
+    yield frame_text(table, columns=shown, max_rows=arguments.rows)
     yield from _summary(files, table, by)
     if arguments.out:
         yield f"written: {arguments.out}"
+
+
+def _below_one_folder(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out of the paths the folder that they have in common."""
+    folders = {os.path.dirname(path) for path in table["path"]}
+    try:
+        start = os.path.commonpath(folders) if folders else ""
+    except ValueError:  # on different drives
+        return table
+    return table.assign(path=[os.path.relpath(path, start or ".") if start else path for path in table["path"]])
 
 
 def _summary(files: pd.DataFrame, table: pd.DataFrame, by: str) -> Iterator[str]:
@@ -146,7 +160,9 @@ def _source(arguments: Namespace) -> Any:
         return arguments.where
     files = dk.scan(arguments.where, ["SeriesInstanceUID", "SeriesNumber"])
     number = files["SeriesNumber"].astype("string")
-    chosen = files[(files["SeriesInstanceUID"] == arguments.series).fillna(False) | (number == arguments.series).fillna(False)]
+    chosen = files[
+        (files["SeriesInstanceUID"] == arguments.series).fillna(False) | (number == arguments.series).fillna(False)
+    ]
     if not len(chosen):
         raise ValueFormatError(f"there is no series {arguments.series!r} in {os.fspath(arguments.where)}")
     return chosen

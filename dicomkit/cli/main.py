@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         for text in commands.COMMANDS[arguments.command](arguments):
-            print(text)
+            print("\n".join(map(one_line, text.split("\n"))))  # no control character reaches the terminal
         sys.stdout.flush()
     except DicomError as error:
         print(f"dicomkit: {one_line(error)}", file=sys.stderr)

@@ -12,7 +12,7 @@ from typing import IO, Any, overload
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.encoding.json_reader import JsonReader
-from dicomkit.encoding.json_writer import BulkNames, write_json
+from dicomkit.encoding.json_writer import BulkNames, JsonWriter
 from dicomkit.encoding.text_values import Resolver, shown
 from dicomkit.errors import DicomError, ReadError, SourceError, ValueFormatError
 
@@ -50,17 +50,17 @@ def to_json(ds: DataSet | Iterable[DataSet], *, bulk: BulkNames | None = None, i
     >>> to_json(DataSet(PixelData=bytes(2)), bulk=lambda path, element: f"bulk/{path[-1]:08X}")
     '{"7FE00010":{"vr":"OW","BulkDataURI":"bulk/7FE00010"}}'
     """
-    parts: list[str] = []
+    writer = JsonWriter(bulk)
     if isinstance(ds, DataSet):
-        write_json(ds, parts, bulk)
+        writer.data_set(ds)
     else:
         separator = "["
         for each in ds:
-            parts.append(separator)
-            write_json(each, parts, bulk)
+            writer.parts.append(separator)
+            writer.data_set(each)
             separator = ","
-        parts.append("]" if parts else "[]")
-    text = "".join(parts)
+        writer.parts.append("]" if writer.parts else "[]")
+    text = "".join(writer.parts)
     if indent is not None:
         text = json.dumps(json.loads(text), ensure_ascii=False, indent=indent)
     return text
@@ -255,7 +255,9 @@ def _models(pieces: Iterator[str], limit: int) -> Iterator[Any]:
         while (at := _SPACE.match(text, at).end()) < len(text):  # type: ignore[union-attr]
             found = text[at]
             if found not in expected:
-                raise ReadError(f"{found!r} where one of {' '.join(expected) or 'nothing'} should be", offset=passed + at)
+                raise ReadError(
+                    f"{found!r} where one of {' '.join(expected) or 'nothing'} should be", offset=passed + at
+                )
             if found == "{":
                 try:
                     model, at = _DECODER.raw_decode(text, at)

@@ -2,187 +2,232 @@
 
 from __future__ import annotations
 
-import re
 from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from functools import lru_cache
 from json.encoder import encode_basestring as quoted
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import Element
-from dicomkit.encoding.fields import fields
+from dicomkit.dataset.index import (
+    BIG_ENDIAN,
+    DICTIONARY_VR,
+    IMPLICIT_CONTENT,
+    ITEM,
+    vr_word,
+)
+from dicomkit.encoding.fields import FILE_META, TEXT_VRS, fields, of_element, of_record
+from dicomkit.encoding.json_values import WRITERS
+from dicomkit.encoding.text_values import BULK_VRS, MAX_DEPTH, shown
 from dicomkit.encoding.value_field import value_field
-from dicomkit.errors import DicomError, UnsupportedError, ValueFormatError
+from dicomkit.errors import UnsupportedError, ValueFormatError
 from dicomkit.sources import Bulk
+from dicomkit.values.charset import Charset
+from dicomkit.values.decode import decoder_of
 from dicomkit.values.fragments import Fragments
-from dicomkit.values.numbers import IS_MAX, IS_MIN, parse_ds, parse_is
 from dicomkit.values.tag import Tag
 from dicomkit.values.vr import VRS
 
 BulkNames: TypeAlias = Callable[[tuple[int, ...], Element], "str | None"]
 """From the path and element of a bulk value to the BulkDataURI that is written for it; None to write it inline."""
+
 Steps: TypeAlias = "tuple[int, ...]"
 
-MAX_DEPTH = 100
-"""Sequences nested deeper than this are refused, in both directions."""
-_EXACT = 2**53
-NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-# As JSON writes a number too, with no more digits than a double keeps.
-_JSON_NUMBERS = re.compile(
-    r"(?:(?:^|\\)(?=[^\\]{1,16}(?:\\|\Z))-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]+)?(?:[Ee][+-]?[0-9]{1,2})?(?=\\|\Z))+"
-)
-_JSON_INTEGERS = re.compile(r"(?:(?:^|\\)-?(?:0|[1-9][0-9]{0,8})(?=\\|\Z))+")
+_CHARSET = 0x00080005
+_NO_TAG = 1 << 32
+_NO_END = 1 << 64
+_OTHER_ENCODING = BIG_ENDIAN | IMPLICIT_CONTENT
+_SQ = vr_word("SQ")
+_DELIMITERS = {"PN": "\\^=", "ST": "", "LT": "", "UT": ""}
+# What can be written with a look at nothing but the element itself: for the VR in its header how to write it, and for
+# texts the delimiters of their character set (None where they have none), for numbers how to decode them.
+_PLAIN_TEXTS = {
+    vr_word(vr) | flag: (vr, WRITERS[vr], _DELIMITERS.get(vr, "\\") if VRS[vr].charset else None)
+    for vr in TEXT_VRS
+    for flag in (0, DICTIONARY_VR)
+}
+_PLAIN_NUMBERS = {
+    vr_word(vr) | flag: (vr, WRITERS[vr], decoder_of(vr))
+    for vr in set(WRITERS) - TEXT_VRS - {"SS"}
+    for flag in (0, DICTIONARY_VR)
+}
 
 
-def write_json(ds: DataSet, parts: list[str], bulk: BulkNames | None, path: Steps = ()) -> None:
-    """Add the text of a data set to ``parts``.
+class JsonWriter:
+    """Adds the text of data sets to ``parts``.
 
-    Raises
-    ------
-    ValueFormatError
-        When a value is not of the type that its VR asks for; names the tag.
-    UnsupportedError
-        When sequences are nested too deep.
+    Parameters
+    ----------
+    bulk
+        Names the bulk data that is not to be written inline.
     """
-    if len(path) > 2 * MAX_DEPTH:
-        raise UnsupportedError(f"sequences nested more than {MAX_DEPTH} deep", tag=path[0])
-    separator = "{"
-    for tag, vr, value in fields(ds):
-        parts.append(f"{separator}{_head(tag, vr)}")
-        separator = ","
+
+    __slots__ = ("_bulk", "parts")
+
+    def __init__(self, bulk: BulkNames | None = None) -> None:
+        self.parts: list[str] = []
+        self._bulk = bulk
+
+    def data_set(self, ds: DataSet, path: Steps = ()) -> None:
+        """Add one object.
+
+        Raises
+        ------
+        ValueFormatError
+            When a value is not of the type that its VR asks for; names the tag.
+        UnsupportedError
+            When sequences are nested too deep.
+        """
+        if len(path) > 2 * MAX_DEPTH:
+            raise UnsupportedError(f"sequences nested more than {MAX_DEPTH} deep", tag=path[0])
+        start = len(self.parts)
+        if not self._in_order_of_index(ds, path):
+            del self.parts[start:]
+            separator = "{"
+            for tag, vr, value in fields(ds):
+                self._attribute(separator, tag, vr, value, path)
+                separator = ","
+            self.parts.append("}" if separator == "," else "{}")
+
+    def _in_order_of_index(self, ds: DataSet, path: Steps) -> bool:
+        """Write from the flat index, with no object made for any element or item; False where its order won't do.
+
+        ``end`` is where the item or sequence ends that the loop is in; those around it are in ``outer``, an item after
+        each sequence, with what is to be known of them again: their end, the tag or item number that was last, the
+        separator, and the character set.
+        """
+        records, overlay = ds._records, ds._overlay
+        index = records.index
+        rows, read, position, stop = index.rows, index.read, 4 * records.start, 4 * records.stop
+        edits = sorted(overlay, reverse=True)
+        next_edit = edits[-1] if edits else _NO_TAG
+        charset = records.charset(ds)
+        big_endian = records.big_endian
+        outer: list[tuple[int, int, str, Any]] = []
+        end, last, separator = _NO_END, -1, "{"
+        append = self.parts.append
+        first, window = index.windows[0] if index.windows else (0, b"")
+        behind = first + len(window)
+        while position < stop:
+            word, kind, length, offset = rows[position : position + 4]
+            while offset > end:
+                append("]}" if len(outer) & 1 else "}" if separator == "," else "{}")
+                end, last, separator, charset = outer.pop()
+            if word == ITEM:
+                if kind & _OTHER_ENCODING or not len(outer) & 1:
+                    return False
+                append(separator)
+                outer.append((end, last + 1, ",", charset))
+                end, last, separator = offset + length, -1, "{"
+                position += 4
+                continue
+            tag = word >> 16 | (word & 0xFFFF) << 16
+            if tag <= last or len(outer) & 1:
+                return False
+            last = tag
+            if tag >= next_edit and not outer:
+                separator = self._edits(edits, tag, overlay, separator, path)
+                next_edit = edits[-1] if edits else _NO_TAG
+                if tag in overlay:
+                    position = 4 * index.end(position >> 2)
+                    continue
+            position += 4
+            if not word >> 16 or word & 0xFFFF == FILE_META:
+                continue
+            if (plain := _PLAIN_TEXTS.get(kind)) is not None:
+                vr, write, delimiters = plain
+                if first <= offset and offset + length <= behind:
+                    raw = window[offset - first : offset - first + length]
+                else:
+                    raw = read(offset, length)
+                if raw.isascii() and charset.ascii_safe and 0x1B not in raw:
+                    text = raw.decode()
+                elif delimiters is None:
+                    text = raw.decode("latin-1")
+                else:
+                    text = charset.decode(raw, delimiters)
+                if tag == _CHARSET and outer and length:
+                    charset = Charset.of(text.strip(" \0"))
+                append(f"{separator}{_head(tag, vr)}{write(text)}}}")
+            elif (number := _PLAIN_NUMBERS.get(kind)) is not None:
+                vr, write, decode = number
+                value = decode(read(offset, length), big_endian, charset)
+                append(f"{separator}{_head(tag, vr)}{'' if value is None else write(value)}}}")
+            elif (
+                kind & 0xFFFF == _SQ
+                and position < stop
+                and rows[position] == ITEM
+                and rows[position + 3] <= offset + length
+            ):
+                append(f'{separator}{_head(tag, "SQ")},"Value":[')
+                outer.append((end, last, ",", charset))
+                end, last, separator = offset + length, -1, ""
+                continue
+            else:
+                steps = tuple([step for _, step, _, _ in outer])
+                holder = ds[steps] if steps else ds
+                vr, value = of_record(holder, holder._records, (position >> 2) - 1, tag)
+                self._attribute(separator, tag, vr, value, (*path, *steps))
+                position = 4 * index.end((position >> 2) - 1)
+            separator = ","
+        while outer:
+            append("]}" if len(outer) & 1 else "}" if separator == "," else "{}")
+            _, _, separator, _ = outer.pop()
+        separator = self._edits(edits, _NO_TAG, overlay, separator, path)
+        append("}" if separator == "," else "{}")
+        return True
+
+    def _edits(
+        self, tags: list[int], upto: int, overlay: Mapping[int, Element | None], separator: str, path: Steps
+    ) -> str:
+        """Write what was assigned of the tags up to one, the last of them first; return the separator to go on with."""
+        while tags and tags[-1] <= upto:
+            tag = tags.pop()
+            element = overlay[tag]
+            if element is not None and tag & 0xFFFF and tag >> 16 != FILE_META:
+                self._attribute(separator, tag, element.vr, of_element(element), path)
+                separator = ","
+        return separator
+
+    def _attribute(self, separator: str, tag: int, vr: str, value: Any, path: Steps) -> None:
+        """Write an attribute object of any kind."""
+        self.parts.append(f"{separator}{_head(tag, vr)}")
         if value is None:
             pass
         elif vr == "SQ":
-            _write_items(value, parts, bulk, (*path, tag))
-        elif vr in _BULK or isinstance(value, Bulk):
-            parts.append(_bulk(tag, vr, value, bulk, path))
+            self._items(value, (*path, tag))
+        elif vr in BULK_VRS or isinstance(value, Bulk):
+            self.parts.append(self._bulk_value(tag, vr, value, path))
         else:
             try:
-                parts.append(_text(value) if vr in _TEXT else _WRITERS[vr](value))
+                self.parts.append(WRITERS[vr](value))
             except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError) as error:
-                raise ValueFormatError(f"{value!r:.60} is no value of VR {vr}", tag=tag) from error
-        parts.append("}")
-    parts.append("}" if separator == "," else "{}")
+                raise ValueFormatError(f"{shown(value)} is no value of VR {vr}", tag=tag) from error
+        self.parts.append("}")
+
+    def _items(self, items: Iterable[Any], path: Steps) -> None:
+        separator = ',"Value":['
+        for number, item in enumerate(items):
+            self.parts.append(separator)
+            separator = ","
+            self.data_set(item if isinstance(item, DataSet) else DataSet(item), (*path, number))
+        if separator == ",":
+            self.parts.append("]")
+
+    def _bulk_value(self, tag: int, vr: str, value: Any, path: Steps) -> str:
+        if not isinstance(value, (bytes, Bulk, Fragments)):
+            raise ValueFormatError(f"{shown(value)} is no value of VR {vr}", tag=tag, hint="give bytes")
+        uri = self._bulk((*path, tag), Element(Tag(tag), vr, value)) if self._bulk is not None else None
+        if uri is None and isinstance(value, Bulk):
+            uri = value.uri
+        if uri is not None:
+            return f',"BulkDataURI":{quoted(uri)}'
+        inline = b2a_base64(b"".join(value_field(value)), newline=False).decode("ascii")
+        return f',"InlineBinary":"{inline}"' if inline else ""
 
 
 @lru_cache(1 << 13)
 def _head(tag: int, vr: str) -> str:
     """The start of an attribute object."""
     return f'"{int(tag):08X}":{{"vr":{quoted(vr)}'
-
-
-def _write_items(items: tuple[Any, ...], parts: list[str], bulk: BulkNames | None, path: Steps) -> None:
-    separator = ',"Value":['
-    for number, item in enumerate(items):
-        parts.append(separator)
-        separator = ","
-        write_json(item if isinstance(item, DataSet) else DataSet(item), parts, bulk, (*path, number))
-    if items:
-        parts.append("]")
-
-
-def _bulk(tag: int, vr: str, value: bytes | Bulk | Fragments, bulk: BulkNames | None, path: Steps) -> str:
-    if not isinstance(value, (bytes, Bulk, Fragments)):
-        raise ValueFormatError(f"{value!r:.60} is no value of VR {vr}", tag=tag, hint="give bytes")
-    uri = bulk((*path, tag), Element(Tag(tag), vr, value)) if bulk is not None else None
-    if uri is None and isinstance(value, Bulk):
-        uri = value.uri
-    if uri is not None:
-        return f',"BulkDataURI":{quoted(uri)}'
-    inline = b2a_base64(b"".join(value_field(value)), newline=False).decode("ascii")
-    return f',"InlineBinary":"{inline}"' if inline else ""
-
-
-def _text(value: Any) -> str:
-    if type(value) is tuple:
-        return _values([quoted(text) if text else "null" for text in value])
-    return f',"Value":[{quoted(value)}]'
-
-
-def _values(texts: Iterable[str]) -> str:
-    return f',"Value":[{",".join(texts)}]'
-
-
-def _several(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _names(value: Any) -> str:
-    return _values(map(_name, _several(value)))
-
-
-def _name(name: str) -> str:
-    if not name:
-        return "null"
-    if "=" not in name:
-        return f'{{"Alphabetic":{quoted(name)}}}'
-    groups = zip(NAME_GROUPS, name.split("=", 2), strict=False)
-    members = ",".join([f'"{key}":{quoted(group)}' for key, group in groups if group])
-    return f"{{{members}}}"
-
-
-def _tags(value: Any) -> str:
-    return _values([f'"{tag:08X}"' for tag in map(int, _several(value))])
-
-
-def _integers(value: Any) -> str:
-    if type(value) is int:
-        return f',"Value":[{value}]'
-    return _values(map(int.__repr__, _several(value)))
-
-
-def _long_integers(value: Any) -> str:
-    """Numbers that a double can't hold as strings."""
-    return _values([str(n) if -_EXACT < n < _EXACT else f'"{n}"' for n in map(int, _several(value))])
-
-
-def _floats(value: Any) -> str:
-    text = ",".join(map(float.__repr__, _several(value)))
-    if "n" in text:  # nan, inf
-        text = ",".join([_SPECIAL.get(number, number) for number in text.split(",")])
-    return f',"Value":[{text}]'
-
-
-_SPECIAL = MappingProxyType({"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'})
-
-
-def _decimals(text: str) -> str:
-    """A DS as it is written, where that is JSON: 1.50 stays 1.50."""
-    if _JSON_NUMBERS.fullmatch(text):
-        return _values(text.split("\\"))
-    return _number_strings(text, parse_ds)
-
-
-def _integer_strings(text: str) -> str:
-    if _JSON_INTEGERS.fullmatch(text):
-        return _values(text.split("\\"))
-    return _number_strings(text, parse_is)
-
-
-def _number_strings(text: str, parse: Callable[[str], float | str]) -> str:
-    """Each as a number where that has the very same value, else as the text that it is."""
-    parts = [part.strip(" \0") for part in text.split("\\")]
-    if not any(parts):
-        return ""
-    return _values([_number(part, parse(part)) if part else "null" for part in parts])
-
-
-def _number(text: str, value: float | str) -> str:
-    if isinstance(value, str) or value in (float("inf"), float("-inf")) or value != value:
-        return quoted(text)
-    if isinstance(value, int) and not IS_MIN <= value <= IS_MAX:
-        return quoted(text)
-    written = repr(value)
-    return written if len(text) <= 100 and Decimal(text) == Decimal(written) else quoted(text)
-
-
-_BULK = frozenset(vr.name for vr in VRS.values() if vr.kind == "bulk")
-_TEXT = frozenset(vr.name for vr in VRS.values() if vr.kind == "text") - {"PN"}
-_WRITERS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
-    {vr: _integers for vr in ("SL", "SS", "UL", "US")}
-    | {vr: _long_integers for vr in ("SV", "UV")}
-    | {"PN": _names, "AT": _tags, "FL": _floats, "FD": _floats, "DS": _decimals, "IS": _integer_strings}
-)

@@ -91,7 +91,9 @@ def uri_value(vr: str, uri: object, resolve: Resolver | None, charset: Callable[
 # a pair of the value and, where it was a text, its bytes. It raises ValueError, TypeError or OverflowError.
 
 
-def _texts(row: VR, kind: type[str] = str, empty: str | None = "", strip: Callable[[str, str], str] = str.strip) -> Maker:
+def _texts(
+    row: VR, kind: type[str] = str, empty: str | None = "", strip: Callable[[str, str], str] = str.strip
+) -> Maker:
     plain = kind is str
     multi = row.multi
 
@@ -225,7 +227,9 @@ def _rstrip(vr: str, kind: type[str] = str, empty: str | None = "") -> tuple[str
 MAKERS: Mapping[str, Maker] = MappingProxyType(
     {vr: _texts(VRS[vr]) for vr in ("AE", "CS", "LO", "SH")}
     | dict(map(_rstrip, ("LT", "ST", "UC", "UR", "UT")))
-    | dict((_rstrip("AS", Age, None), _rstrip("DA", Date, None), _rstrip("DT", DateTime, None), _rstrip("TM", Time, None)))
+    | dict(
+        (_rstrip("AS", Age, None), _rstrip("DA", Date, None), _rstrip("DT", DateTime, None), _rstrip("TM", Time, None))
+    )
     | {"UI": _texts(VRS["UI"], UID), "PN": _names, "AT": _tags, "DS": _decimals, "IS": _whole}
     | {row.name: _integers(row) for row in VRS.values() if row.kind == "binary" and row.code not in "fd"}
     | {"FL": _singles, "FD": _doubles}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError, UnsupportedError
+from dicomkit.pixels.lookup import blocks
 
 RGB_ALREADY = ("RGB", "YBR_RCT", "YBR_ICT", "XYB")
 """What a decoder returns as RGB: the colour transformation of JPEG 2000 and JPEG XL is part of the encoding."""
@@ -58,16 +60,48 @@ def to_rgb(array: NDArray[Any], photometric_interpretation: str, *, bits: int = 
         return array
     if photometric_interpretation not in (*_FULL, *_PARTIAL):
         raise UnsupportedError(f"the photometric interpretation {photometric_interpretation!r}")
+    if photometric_interpretation in _FULL and array.dtype == np.uint8 and bits == 8:
+        return _full_8_bits(array)
     scale = (1 << bits) / 256
-    luminance = array[..., 0].astype(np.float32)
-    chrominance = array[..., 1:].astype(np.float32) - np.float32(128 * scale)
-    if photometric_interpretation in _PARTIAL:
-        luminance = (luminance - np.float32(16 * scale)) * np.float32(_PARTIAL_LUMINANCE)
-        chrominance *= np.float32(_PARTIAL_CHROMINANCE)
-    rgb = chrominance @ _CHROMINANCE.T.astype(np.float32)
-    rgb += luminance[..., None]
-    np.rint(rgb, out=rgb)
-    return np.clip(rgb, 0, (1 << bits) - 1, out=rgb).astype(array.dtype)
+    out = np.empty_like(array)
+    for part, into in blocks(array, out):
+        luminance = part[..., 0].astype(np.float32)
+        chrominance = part[..., 1:].astype(np.float32) - np.float32(128 * scale)
+        if photometric_interpretation in _PARTIAL:
+            luminance = (luminance - np.float32(16 * scale)) * np.float32(_PARTIAL_LUMINANCE)
+            chrominance *= np.float32(_PARTIAL_CHROMINANCE)
+        rgb = chrominance @ _CHROMINANCE.T.astype(np.float32)
+        rgb += luminance[..., None]
+        np.rint(rgb, out=rgb)
+        into[...] = np.clip(rgb, 0, (1 << bits) - 1, out=rgb)
+    return out
+
+
+@cache
+def _tables() -> tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]:
+    """What Cr adds to red, Cb and Cr (as one number) to green, and Cb to blue: rounded, as luminance is whole."""
+    offsets = np.arange(256.0) - 128
+    red, blue = offsets * _CHROMINANCE[0, 1], offsets * _CHROMINANCE[2, 0]
+    green = offsets[:, None] * _CHROMINANCE[1, 0] + offsets * _CHROMINANCE[1, 1]
+    first, second, third = (np.floor(part + 0.5).astype(np.int16).reshape(-1) for part in (red, green, blue))
+    return first, second, third
+
+
+def _full_8_bits(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Convert YBR_FULL of 8 bits, exactly and by tables."""
+    red, green, blue = _tables()
+    out = np.empty_like(array)
+    for part, into in blocks(array, out, size=1 << 17):
+        luminance, cb, cr = (part[..., sample] for sample in range(3))
+        luminance = luminance.astype(np.int16)
+        both = cb.astype(np.uint16)
+        both <<= 8
+        both |= cr
+        for sample, (table, index) in enumerate(((red, cr), (green, both), (blue, cb))):
+            value = table.take(index)
+            value += luminance
+            into[..., sample] = np.clip(value, 0, 255, out=value)
+    return out
 
 
 def to_8_bits(array: NDArray[Any], bits: int) -> NDArray[np.uint8]:

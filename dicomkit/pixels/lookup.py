@@ -48,6 +48,11 @@ class LookupTable:
         """Look values up; fractions are rounded to the nearest input."""
         return look_up(self.entries, self.first, array)
 
+    def to_8_bits(self, array: NDArray[Any]) -> NDArray[np.uint8]:
+        """Look values up in the entries, scaled from the whole range of their bits to 0 to 255."""
+        scaled = self.entries * (255 / ((1 << self.bits) - 1))
+        return look_up(np.rint(np.clip(scaled, 0, 255)).astype(np.uint8), self.first, array)
+
 
 def look_up(entries: NDArray[Any], first: int, array: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
     """Replace values by the entries of a table.
@@ -81,12 +86,14 @@ def look_up(entries: NDArray[Any], first: int, array: NDArray[Any], out: NDArray
     return result
 
 
-def blocks(array: NDArray[Any], result: NDArray[Any]) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+def blocks(
+    array: NDArray[Any], result: NDArray[Any], size: int = _BLOCK
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Cut an array and its result into parts along the first axis, so that what is computed between stays small."""
-    if array.ndim < 2 or array.size <= _BLOCK:
+    if array.ndim < 2 or array.size <= size:
         yield array, result
         return
-    step = max(1, _BLOCK * len(array) // array.size)
+    step = max(1, size * len(array) // array.size)
     for start in range(0, len(array), step):
         yield array[start : start + step], result[start : start + step]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,10 @@ class Palette:
     def colours8(self) -> NDArray[np.uint8]:
         """The colours in 8 bits each."""
         return (self.colours >> (self.bits - 8)).astype(np.uint8)
+
+    def converted(self, convert: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> Palette:
+        """The palette with each of its colours converted."""
+        return Palette(self.first, convert(self.colours8), 8)
 
 
 def palette_of(ds: DataSet) -> Palette | None:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.dataset.functional_groups import frame_group
-from dicomkit.errors import PixelError, UnsupportedError, ValueFormatError
+from dicomkit.errors import PixelError, UnsupportedError
+from dicomkit.pixels.burn import annotations_of, burn_mask, burn_text, overlay_mask
 from dicomkit.pixels.colour import to_8_bits, to_rgb
-from dicomkit.pixels.description import PixelDescription, describe
+from dicomkit.pixels.description import describe
 from dicomkit.pixels.frames import frame_with_notes
-from dicomkit.pixels.lookup import LookupTable, look_up
-from dicomkit.pixels.modality import Modality, Rescale, modality_of
+from dicomkit.pixels.icc import ColourSpace, icc_profile_of, profile_of_space, to_colour_space
 from dicomkit.pixels.palette import Palette, palette_of
-from dicomkit.pixels.voi import Voi, voi_of
+from dicomkit.pixels.pipeline import GreyPipeline, WindowLike, grey_pipeline
+from dicomkit.pixels.resize import Method, Size, fitted_size, pixel_aspect, resize
 from dicomkit.pixels.window import Window
 
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
 
-WindowLike: TypeAlias = "str | tuple[float, float] | tuple[float, float, str] | Window | LookupTable | None"
-
-AUTO_PERCENTILES = (1.0, 99.0)
-"""What ``window="auto"`` maps to black and white."""
+__all__ = ["WindowLike", "render"]
 
 _FRAME_TYPES = (
     "CTImageFrameTypeSequence",
@@ -36,11 +35,23 @@ _FRAME_TYPES = (
 )
 
 
-def render(ds: DataSet, frame: int = 0, *, window: WindowLike = None, voi: int | str = 0) -> NDArray[np.uint8]:
+def render(
+    ds: DataSet,
+    frame: int = 0,
+    *,
+    window: WindowLike = None,
+    voi: int | str = 0,
+    size: Size = None,
+    enlarge: Method = "linear",
+    overlays: bool | Collection[int] = False,
+    icc: ColourSpace | bytes | None = None,
+    annotations: bool | Mapping[str, str] = False,
+) -> NDArray[np.uint8]:
     """Render one frame as a picture for a screen.
 
-    Grey images go through the modality transformation, a window or VOI table, and the inversion of MONOCHROME1 or of
-    Presentation LUT Shape INVERSE. Colour images become RGB, palettes (also supplemental ones) are applied.
+    Grey images go through the modality transformation, a window or VOI table, and a presentation table or the inversion
+    of MONOCHROME1 or of Presentation LUT Shape INVERSE. Colour images become RGB, palettes (also supplemental ones) are
+    applied. Without ``size`` the picture has the rows and columns of the frame; with it, square pixels.
 
     Parameters
     ----------
@@ -54,6 +65,19 @@ def render(ds: DataSet, frame: int = 0, *, window: WindowLike = None, voi: int |
         the frame, or ``(center, width)``, ``(center, width, function)``, a `Window` or a `LookupTable`.
     voi : int or str
         Which proposal of the image: its number among windows and then tables, or its explanation.
+    size : int, tuple of int, "square" or None
+        The longest side, a box of (rows, columns) to fit in, or ``"square"`` for square pixels without losing a row or
+        column; the pixel aspect ratio is respected. What shrinks is averaged, nothing aliases.
+    enlarge : str
+        How to enlarge: ``"linear"`` or ``"nearest"``.
+    overlays : bool or collection of int
+        Whether to draw overlay planes, or the groups (0x6000 to 0x601E) to draw.
+    icc : str, bytes or None
+        Convert colours by the image's ICC profile to ``"sRGB"``, ``"Display P3"``, ``"Adobe RGB"`` or a device's ICC
+        profile. Images without a profile are taken as sRGB.
+    annotations : bool or mapping of str to str
+        True draws series, slice, window and the sides of the patient (nothing that identifies them), a mapping texts of
+        your own: see `dicomkit.pixels.burn.burn_text`.
 
     Returns
     -------
@@ -63,154 +87,81 @@ def render(ds: DataSet, frame: int = 0, *, window: WindowLike = None, voi: int |
     Raises
     ------
     PixelError
-        If the frame can't be decoded, or a table makes no sense.
+        If the frame can't be decoded, or a table or profile makes no sense.
     UnsupportedError
         For transfer syntaxes without a decoder and retired photometric interpretations.
     ValueFormatError
-        If ``window`` or ``voi`` make no sense.
+        If ``window``, ``voi``, ``size`` or ``icc`` make no sense.
 
     Examples
     --------
     >>> import dicomkit as dk
     >>> pixels = np.array([[0, 1000], [1040, 2000]], np.uint16)
     >>> ds = dk.DataSet({"Rows": 2, "Columns": 2, "BitsAllocated": 16, "PhotometricInterpretation": "MONOCHROME2",
-    ...                  "RescaleIntercept": -1000, "WindowCenter": 40, "WindowWidth": 400,
+    ...                  "RescaleIntercept": -1000, "WindowCenter": 40, "WindowWidth": 400, "PixelSpacing": [2, 1],
     ...                  "PixelData": pixels.tobytes()})
     >>> render(ds).tolist()
     [[0, 102], [128, 255]]
+    >>> render(ds, size="square").shape
+    (4, 2)
     """
+    picture, shown = _picture(ds, frame, window, voi, icc)
+    rows, columns = picture.shape[:2]
+    if size is not None:
+        picture = resize(picture, *fitted_size(rows, columns, pixel_aspect(ds, frame), size), enlarge)
+    if overlays is not False:
+        groups = None if overlays is True else overlays
+        picture = burn_mask(picture, overlay_mask(ds, frame, rows, columns, groups))
+    if annotations is not False:
+        texts = annotations if isinstance(annotations, Mapping) else annotations_of(ds, frame, window=shown)
+        picture = burn_text(picture, texts)
+    return picture
+
+
+def _picture(
+    ds: DataSet, frame: int, window: WindowLike, voi: int | str, icc: ColourSpace | bytes | None
+) -> tuple[NDArray[np.uint8], str]:
+    """The picture in the frame's own size, and how its window is written."""
     decoded = frame_with_notes(ds, frame)
     description, array = describe(ds), decoded.array
     photometric = decoded.photometric_interpretation
     if array.ndim == 3:
-        return to_8_bits(to_rgb(array, photometric, bits=description.bits_stored), description.bits_stored)
+        bits = description.bits_stored
+        return _managed(ds, frame, to_8_bits(to_rgb(array, photometric, bits=bits), bits), icc), ""
     if photometric == "PALETTE COLOR":
         palette = palette_of(ds)
         if palette is None:
             raise PixelError("PALETTE COLOR without a palette", frame=frame)
-        return palette(array)
+        return palette.converted(lambda colours: _managed(ds, frame, colours, icc))(array), ""
     if photometric.startswith(("RGB", "YBR", "HSV", "ARGB", "CMYK")):
         raise UnsupportedError(f"photometric interpretation {photometric} with one sample per pixel")
-    grey = _grey(ds, frame, array, description, photometric, window, voi)
-    palette = palette_of(ds) if _is_colour_frame(ds, frame) else None
-    return grey if palette is None else _supplemental(array, grey, palette)
+    pipeline = grey_pipeline(ds, frame, array, window=window, voi=voi, photometric_interpretation=photometric)
+    grey, palette = pipeline(array), palette_of(ds) if is_colour_frame(ds, frame) else None
+    if palette is not None:
+        return _supplemental(array, grey, palette.converted(lambda colours: _managed(ds, frame, colours, icc))), ""
+    return grey, _written(pipeline)
 
 
-def _grey(
-    ds: DataSet,
-    frame: int,
-    array: NDArray[Any],
-    description: PixelDescription,
-    photometric: str,
-    window: WindowLike,
-    voi: int | str,
-) -> NDArray[np.uint8]:
-    """The grey pipeline: modality, values of interest, presentation."""
-    modality = modality_of(ds, frame)
-    chosen = _chosen(ds, frame, array, description, modality, window, voi)
-    inverted = photometric == "MONOCHROME1" or ds.get("PresentationLUTShape") == "INVERSE"
-    if array.dtype.kind in "ui" and array.dtype.itemsize <= 2 and array.size:  # every stage at once, by one table
-        low, high = int(array.min()), int(array.max())
-        table = _through(np.arange(low, high + 1, dtype=np.int32), modality, chosen)
-        return look_up(255 - table if inverted else table, low, array)
-    grey = _through(array, modality, chosen)
-    return np.subtract(255, grey, out=grey) if inverted else grey
+def _managed(ds: DataSet, frame: int, rgb: NDArray[np.uint8], icc: ColourSpace | bytes | None) -> NDArray[np.uint8]:
+    """Colours of the image in the colour space that the caller wants."""
+    if icc is None:
+        return rgb
+    profile = icc_profile_of(ds, frame)
+    if profile is None:
+        if icc == "sRGB":
+            return rgb
+        profile = profile_of_space("sRGB")
+    return to_colour_space(rgb, profile, icc)
 
 
-def _through(values: NDArray[Any], modality: Modality, chosen: Voi) -> NDArray[np.uint8]:
-    """Bring stored values through the modality and VOI stages."""
-    if not (isinstance(modality, Rescale) and modality.is_identity):
-        values = modality(values)
-    if isinstance(chosen, Window):
-        return chosen(values)
-    return to_8_bits(chosen.entries, chosen.bits).take(_indices(chosen, values))
+def _written(pipeline: GreyPipeline) -> str:
+    """Width and level of a pipeline, or the name of its table."""
+    if isinstance(pipeline.voi, Window):
+        return f"W {pipeline.voi.width:.5g} L {pipeline.voi.center:.5g}"
+    return pipeline.voi.explanation or "VOI LUT"
 
 
-def _indices(table: LookupTable, values: NDArray[Any]) -> NDArray[np.intp]:
-    """Positions of values in a table."""
-    return look_up(np.arange(len(table.entries), dtype=np.intp), table.first, values)
-
-
-def _chosen(
-    ds: DataSet,
-    frame: int,
-    array: NDArray[Any],
-    description: PixelDescription,
-    modality: Modality,
-    window: WindowLike,
-    voi: int | str,
-) -> Voi:
-    """The VOI transformation that the caller or the image chose."""
-    if isinstance(window, (Window, LookupTable)):
-        return window
-    if isinstance(window, tuple):
-        return Window(*window)
-    if window is None:
-        signed = _can_be_negative(description, modality)
-        alternatives = voi_of(ds, frame, signed_input=signed)
-        if alternatives:
-            return _pick(alternatives, voi)
-        identity = isinstance(modality, Rescale) and modality.is_identity
-        if description.bits_stored <= 8 and identity and not description.signed:
-            top = float((1 << description.bits_stored) - 1)
-            return Window(top / 2, top, "LINEAR_EXACT")
-    elif window not in ("auto", "full"):
-        raise ValueFormatError(f"window={window!r}", hint='give (center, width), "auto", "full" or None')
-    values = _measured(ds, array, description, modality)
-    if not values.size:
-        return Window(0.5, 1.0, "LINEAR_EXACT")
-    ends = np.percentile(values, AUTO_PERCENTILES) if window == "auto" else (values.min(), values.max())
-    if window == "auto" and ends[0] == ends[1]:
-        ends = values.min(), values.max()
-    if isinstance(modality, Rescale):
-        ends = modality(np.array(ends, np.float64))
-    low, high = sorted(float(end) for end in ends)
-    return Window((low + high) / 2, (high - low) or 1.0, "LINEAR_EXACT")
-
-
-def _pick(alternatives: tuple[Voi, ...], voi: int | str) -> Voi:
-    """One of the alternatives, by number or explanation."""
-    if isinstance(voi, int):
-        if not -len(alternatives) <= voi < len(alternatives):
-            raise ValueFormatError(f"voi={voi}: the image proposes {len(alternatives)} windows and tables")
-        return alternatives[voi]
-    for alternative in alternatives:
-        if alternative.explanation.strip().upper() == voi.strip().upper():
-            return alternative
-    names = ", ".join(repr(alternative.explanation) for alternative in alternatives)
-    raise ValueFormatError(f"voi={voi!r}: the image proposes {names}")
-
-
-def _measured(ds: DataSet, array: NDArray[Any], description: PixelDescription, modality: Modality) -> NDArray[Any]:
-    """Values of the frame without padding and without what is not a number; only a table is applied to them."""
-    padding, limit = ds.get("PixelPaddingValue"), ds.get("PixelPaddingRangeLimit")
-    stored = array.reshape(-1)
-    if isinstance(padding, int):
-        bits = description.bits_allocated  # the VR of padding values is often wrong about the sign
-        ends = [_as_stored(end, bits, description.signed) for end in (padding, limit) if isinstance(end, int)]
-        kept = stored[(stored < min(ends)) | (stored > max(ends))]
-        stored = kept if kept.size else stored
-    if stored.dtype.kind == "f":
-        stored = stored[np.isfinite(stored)]
-    return stored if isinstance(modality, Rescale) else modality(stored)
-
-
-def _as_stored(value: int, bits: int, signed: bool) -> int:
-    """A padding value in the sign of the stored values."""
-    value &= (1 << bits) - 1
-    return value - (1 << bits) if signed and value >> (bits - 1) else value
-
-
-def _can_be_negative(description: PixelDescription, modality: Modality) -> bool:
-    """Whether modality values may be negative (PS3.3 C.11.2.1.1)."""
-    if isinstance(modality, LookupTable):
-        return False
-    bits = description.bits_stored
-    ends = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if description.signed else (0, (1 << bits) - 1)
-    return min(end * modality.slope + modality.intercept for end in ends) < 0
-
-
-def _is_colour_frame(ds: DataSet, frame: int) -> bool:
+def is_colour_frame(ds: DataSet, frame: int) -> bool:
     """Whether a frame is meant to be coloured by a supplemental palette (PS3.3 C.8.16.2.1.1.1)."""
     presentation = ds.get("PixelPresentation")
     if presentation == "MIXED":

@@ -57,7 +57,8 @@ def voi_of(ds: DataSet, frame: int = 0, *, signed_input: bool = True) -> tuple[V
             candidate = Window(float(center), float(width), function, name)
             if _allowed(candidate):
                 found.append(candidate)
-    found.extend(parse_table(ds, item, signed_input=signed_input) for item in ds.all("VOILUTSequence"))
+    tables = (group.all("VOILUTSequence") if group is not None else ()) or ds.all("VOILUTSequence")
+    found.extend(parse_table(ds, item, signed_input=signed_input) for item in tables)
     return tuple(found)
 
 

@@ -145,7 +145,9 @@ def _atom(words: list[str], text: str) -> tuple[Condition, list[str]]:
         return Greater(tag, int(right)), words[1:]
     values = right.split(" / ")
     if sign == ":":
-        return HasCode(tag, frozenset((code, scheme) for code, _, scheme in (v.partition("^") for v in values))), words[1:]
+        return HasCode(tag, frozenset((code, scheme) for code, _, scheme in (v.partition("^") for v in values))), words[
+            1:
+        ]
     kind = OneOf if sign == "=" else NoneOf
     return kind(tag, int(number or 0), frozenset(values)), words[1:]
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from dicomkit.standard.conditions import Condition, parse_condition
 from dicomkit.standard.tables import table_text
-
-Usage = Literal["M", "C", "U"]
 
 
 class Rule(NamedTuple):
@@ -83,11 +81,11 @@ class Module(NamedTuple):
 
 
 class ModuleUse(NamedTuple):
-    """A module, or a functional group by the tag of its sequence, in an IOD."""
+    """A module, or a functional group by the tag of its sequence, in an IOD; usage is ``M``, ``C`` or ``U``."""
 
     module: str
     sequence: int
-    usage: Usage
+    usage: str
     rule: Rule | None
 
 
@@ -195,7 +193,7 @@ def _uses(rows: str) -> tuple[AttributeUse, ...]:
     return tuple(found)
 
 
-def _module_use(name: str, usage: Usage, condition: str) -> ModuleUse:
+def _module_use(name: str, usage: str, condition: str) -> ModuleUse:
     sequence = int(name[1:], 16) if name.startswith("+") else 0
     return ModuleUse("" if sequence else name, sequence, usage, _rule(condition))
 
@@ -225,7 +223,9 @@ def _values() -> tuple[Values, ...]:
     for line in table_text("values.tsv").split("\n"):
         kind, number, condition, values = line.split("\t")
         found.append(
-            Values(kind == "E", int(number), parse_condition(condition) if condition else None, tuple(values.split(" / ")))
+            Values(
+                kind == "E", int(number), parse_condition(condition) if condition else None, tuple(values.split(" / "))
+            )
         )
     return tuple(found)
 
@@ -241,11 +241,7 @@ def _iod_blocks() -> Mapping[str, str]:
 def _iods_by_sop_class() -> Mapping[str, str]:
     """The id of the IOD of every SOP class."""
     return MappingProxyType(
-        {
-            uid: name
-            for name, block in _iod_blocks().items()
-            for uid in block.partition("\n")[0].split("\t")[2].split()
-        }
+        {uid: name for name, block in _iod_blocks().items() for uid in block.partition("\n")[0].split("\t")[2].split()}
     )
 
 

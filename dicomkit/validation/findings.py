@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from dicomkit.display.html import badge, table
@@ -18,7 +19,9 @@ Severity: TypeAlias = Literal["error", "warning", "note"]
 Path: TypeAlias = "tuple[int | str, ...]"
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-_BADGES: dict[Severity, Literal["bad", "warn", "info"]] = {"error": "bad", "warning": "warn", "note": "info"}
+_BADGES: Mapping[Severity, Literal["bad", "warn", ""]] = MappingProxyType(
+    {"error": "bad", "warning": "warn", "note": ""}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,8 @@ class Findings(tuple[Finding, ...]):
 
     Examples
     --------
-    >>> Findings([Finding(("Rows",), "missing", "error", "a Type 1 attribute of Image Pixel is missing", Tag("Rows"))])
-    Findings(1 error, 0 warnings, 0 notes; Rows: a Type 1 attribute of Image Pixel is missing)
+    >>> Findings([Finding(("Rows",), "missing", "error", "a Type 1 attribute of Image Pixel", Tag.of("Rows"))])
+    Findings(1 error, 0 warnings, 0 notes; Rows: a Type 1 attribute of Image Pixel)
     """
 
     __slots__ = ()
@@ -131,7 +134,12 @@ def collected(found: Iterable[Finding]) -> Findings:
     firsts: dict[tuple[str, str, str, str], Finding] = {}
     more: Counter[tuple[str, str, str, str]] = Counter()
     for one in found:
-        key = (_ITEM_NUMBER.sub("[]", one.where) if len(one.path) > 2 else one.where, one.rule, one.severity, one.message)
+        key = (
+            _ITEM_NUMBER.sub("[]", one.where) if len(one.path) > 2 else one.where,
+            one.rule,
+            one.severity,
+            one.message,
+        )
         if key in firsts:
             more[key] += one.path != firsts[key].path
         else:

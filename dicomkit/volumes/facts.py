@@ -15,6 +15,7 @@ import numpy as np
 
 from dicomkit.values.tag import Tag
 from dicomkit.volumes.geometry import plane_normal
+from dicomkit.volumes.header import Header, Image, words
 from dicomkit.volumes.mosaic import MOSAIC_TAGS, mosaic_tiles
 
 if TYPE_CHECKING:
@@ -55,6 +56,17 @@ PLACE = {
     "frame_of_reference": Fact(0, (("FrameOfReferenceUID",),)),
 }
 """The facts that every volume needs."""
+
+OWN = ("position", "number", "uid")
+"""Those that differ from slice to slice; the others are decoded once for all headers in which their bytes are equal."""
+
+_SHARED_BY_SERIES = (
+    *(place[0] for name, fact in PLACE.items() if name not in OWN for place in fact.places if len(place) == 1),
+    "SpecificCharacterSet",
+    "ImageType",
+    "NumberOfFrames",
+    "GridFrameOffsetVector",
+)
 
 ORDER = {
     "DiffusionBValue": Fact(1, (("MRDiffusionSequence", "DiffusionBValue"), ("DiffusionBValue",))),
@@ -165,7 +177,7 @@ class FrameFacts:
         The other facts by name: (n,) or (n, width) arrays.
     """
 
-    sources: tuple[DataSet, ...] = field(repr=False)
+    sources: tuple[Image, ...] = field(repr=False)
     source: Ints
     frame: Ints
     top: Ints
@@ -236,7 +248,7 @@ class _Taken(Mapping[str, Any]):
 class _Columns(Mapping[str, Any]):
     """Columns that are known, and columns that are collected when first asked for."""
 
-    def __init__(self, known: dict[str, Any], sources: Sequence[DataSet], source: Ints, frame: Ints) -> None:
+    def __init__(self, known: dict[str, Any], sources: Sequence[Image], source: Ints, frame: Ints) -> None:
         self._known = known
         self._sources = sources
         self._source = source
@@ -259,7 +271,7 @@ class _Columns(Mapping[str, Any]):
         return len({**self._known, **ORDER})
 
 
-def collect(datasets: Iterable[DataSet]) -> FrameFacts:
+def collect(datasets: Iterable[Image]) -> FrameFacts:
     """Collect the facts of every frame of data sets, in the order given.
 
     Parameters
@@ -286,12 +298,22 @@ def collect(datasets: Iterable[DataSet]) -> FrameFacts:
     left: list[int] = []
     notes: list[tuple[int, str]] = []
     places = _paths()
-    names = tuple(PLACE)
+    alike: dict[Any, dict[str, list[Any]]] = {}
     for index, ds in enumerate(sources):
+        key = ds.raw(words(_SHARED_BY_SERIES)) if isinstance(ds, Header) else None
+        if key in alike:
+            own = {name: _values(ds, _NO_GROUPS, places.plain[name], 1) for name in OWN}
+            for name, column in rows.items():
+                column += own.get(name) or alike[key][name]
+            top.append(0)
+            left.append(0)
+            frame.append(0)
+            source.append(index)
+            continue
         groups = _Groups.of(ds)
         n = groups.frames
         paths = places(groups)
-        values = {name: _values(ds, groups, paths[name], n) for name in names}
+        values = {name: _values(ds, groups, paths[name], n) for name in PLACE}
         if n > 1 and ds.get("GridFrameOffsetVector") is not None:
             values["position"] = _dose_planes(ds, values["position"], values["orientation"])
         tiles = mosaic_tiles(ds, values) if n == 1 else None
@@ -303,6 +325,8 @@ def collect(datasets: Iterable[DataSet]) -> FrameFacts:
             frame += [0] * n
             notes += [(index, note) for note in tiles.notes]
         else:
+            if key is not None and n == 1:
+                alike[key] = values
             top += [0] * n
             left += [0] * n
             frame += range(n)
@@ -330,7 +354,7 @@ class _Groups(NamedTuple):
     frames: int
 
     @classmethod
-    def of(cls, ds: DataSet) -> _Groups:
+    def of(cls, ds: Image) -> _Groups:
         """Count the frames: as many as there are functional groups, else what NumberOfFrames says."""
         per_frame = ds.get(_PER_FRAME) or ()
         shared = ds.get(_SHARED)
@@ -359,7 +383,10 @@ def _paths() -> _Paths:
     return _Paths(found, plain)
 
 
-def _values(ds: DataSet, groups: _Groups, paths: tuple[tuple[int, ...], ...], n: int) -> list[Any]:
+_NO_GROUPS = _Groups((), None, 1)
+
+
+def _values(ds: Image, groups: _Groups, paths: tuple[tuple[int, ...], ...], n: int) -> list[Any]:
     """Give a fact of each of the n frames of a data set, None where it is not stated."""
     grouped = bool(groups.per_frame) or groups.shared is not None
     if not grouped:
@@ -387,7 +414,7 @@ def _values(ds: DataSet, groups: _Groups, paths: tuple[tuple[int, ...], ...], n:
     return column or [None] * n
 
 
-def _at(item: DataSet, place: Sequence[int]) -> Any:
+def _at(item: Image, place: Sequence[int]) -> Any:
     """Follow a path through first items; None where it ends early."""
     value: Any = item
     for tag in place[:-1]:
@@ -398,7 +425,7 @@ def _at(item: DataSet, place: Sequence[int]) -> Any:
     return value.get(place[-1])
 
 
-def _dose_planes(ds: DataSet, positions: list[Any], orientations: list[Any]) -> list[Any]:
+def _dose_planes(ds: Image, positions: list[Any], orientations: list[Any]) -> list[Any]:
     """Place the frames of an RT Dose by its GridFrameOffsetVector (PS3.3 C.8.8.3.2)."""
     offsets = _array([ds.get("GridFrameOffsetVector")], len(positions))[0]
     position, orientation = _array(positions[:1], 3)[0], _array(orientations[:1], 6)[0]

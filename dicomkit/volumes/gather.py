@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import os
-from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
-from dicomkit.dataset.index import Index
-from dicomkit.encoding.part10 import parse
-from dicomkit.encoding.pick import Wanted, pick
 from dicomkit.errors import DicomError, GeometryError
 from dicomkit.files.read import read
-from dicomkit.sources import open_source
-from dicomkit.values.transfer_syntax import TransferSyntax
 from dicomkit.volumes.facts import wanted_tags
+from dicomkit.volumes.header import Image, read_header
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_ROWS, _PIXELS = 0x00280010, (0x7FE00010, 0x7FE00008, 0x7FE00009)
 
 VolumeSource: TypeAlias = "DataSet | str | os.PathLike[str] | pd.DataFrame | Iterable[DataSet | str | os.PathLike[str]]"
 """A DataSet, a file, a folder, a table of `scan` (its column ``path``), or an iterable of paths or DataSets."""
@@ -32,8 +24,8 @@ VolumeSource: TypeAlias = "DataSet | str | os.PathLike[str] | pd.DataFrame | Ite
 class Gathered:
     """The images that were found, and what was left out: (path, reason)."""
 
-    images: tuple[DataSet, ...]
-    others: tuple[DataSet, ...] = ()
+    images: tuple[Image, ...]
+    others: tuple[Image, ...] = ()
     unreadable: tuple[tuple[str, str], ...] = ()
 
 
@@ -56,12 +48,12 @@ def gather(source: VolumeSource, *, whole: bool = False) -> Gathered:
     GeometryError
         If the source is none of these.
     """
-    images: list[DataSet] = []
-    others: list[DataSet] = []
+    images: list[Image] = []
+    others: list[Image] = []
     unreadable: list[tuple[str, str]] = []
     for item, found in _items(source):
         try:
-            ds = item if isinstance(item, DataSet) else read(item) if whole else _header(item)
+            ds: Image = item if isinstance(item, DataSet) else read(item) if whole else read_header(item, wanted_tags())
         except DicomError as error:
             if not found:
                 raise
@@ -71,23 +63,8 @@ def gather(source: VolumeSource, *, whole: bool = False) -> Gathered:
     return Gathered(tuple(images), tuple(others), tuple(unreadable))
 
 
-def _header(path: str | os.PathLike[str]) -> DataSet:
-    """Read what a volume may need of a file: the quick way, or else all of it."""
-    with open_source(path) as opened:
-        found = pick(opened.read_at, opened.size, _wanted())
-        if found is None:
-            return parse(opened)
-    syntax = TransferSyntax.of(found.syntax.decode("latin-1"))
-    return DataSet.of_index(Index(array("Q", found.rows), opened.source, tuple(found.windows), syntax))
-
-
-@cache
-def _wanted() -> Wanted:
-    return Wanted.of(wanted_tags())
-
-
-def _is_image(ds: DataSet) -> bool:
-    return ds.get(_ROWS) is not None and any(ds.get(tag) is not None for tag in _PIXELS)
+def _is_image(ds: Image) -> bool:
+    return "Rows" in ds and any(keyword in ds for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
 
 
 def _items(source: Any) -> Iterator[tuple[Any, bool]]:

@@ -9,6 +9,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from dicomkit.sources import Bulk
 from dicomkit.volumes.voxels import Voxels
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ class LazyVoxels(BackendArray):
 
     def __dask_tokenize__(self) -> Any:
         v = self.voxels
-        uids = [(ds.get("SOPInstanceUID"), ds.path) for ds in v.sources]
-        return type(self).__name__, v.shape, str(v.dtype), v.cells, uids
+        pairs = zip(v.natives, v.datasets, strict=True)
+        values = [native[0] if native else ds and ds.get("SOPInstanceUID") for native, ds in pairs]
+        found = [(value.source, value.offset) if isinstance(value, Bulk) else value for value in values]
+        return type(self).__name__, v.shape, str(v.dtype), v.fill, v.cells, v.paths, v.tables, found
 
     def _take(self, key: tuple[Any, ...]) -> NDArray[Any]:
         """Read the part that one indexer per dimension selects."""

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dicomkit.dataset.dataset import DataSet
 from dicomkit.errors import DicomError, GeometryError, MissingFeatureError
-from dicomkit.pixels.description import describe
 from dicomkit.volumes.facts import FrameFacts, collect
 from dicomkit.volumes.findings import irregular
 from dicomkit.volumes.gather import Gathered, VolumeSource, gather
@@ -19,12 +17,14 @@ from dicomkit.volumes.labelled import labelled
 from dicomkit.volumes.policy import Duplicates, Finding, Gaps, Incomplete, Jitter, Orientation, Policy, Tilt, Unplaced
 from dicomkit.volumes.quantity import scale_of
 from dicomkit.volumes.stack import Stack, examine, group, resolve
-from dicomkit.volumes.voxels import Voxels
+from dicomkit.volumes.voxels import Voxels, described
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from numpy.typing import DTypeLike
+
+    from dicomkit.volumes.header import Image
 
     Chunks = Mapping[str, int] | int | Literal["auto"]
 
@@ -162,7 +162,7 @@ def to_volumes(
     found = gather(source)
     facts = collect(found.images)
     volumes: dict[str, xr.DataArray] = {}
-    rejected: list[tuple[str, FrameFacts | DataSet, int, str]] = []
+    rejected: list[tuple[str, Image, int, str]] = []
     for uid, rows in _series(facts).items():
         parts = [(uid, rows)]
         if split:
@@ -176,7 +176,7 @@ def to_volumes(
                 volumes[key] = volume_of(facts, part, policy, dtype, chunks, rescale, fill_value)
             except DicomError as error:
                 rejected.append((key, facts.sources[int(facts.source[part[0]])], len(part), str(error)))
-    others: dict[str, list[DataSet]] = {}
+    others: dict[str, list[Image]] = {}
     for ds in found.others:
         others.setdefault(str(ds.get("SeriesInstanceUID") or ""), []).append(ds)
     rejected += [(uid, group_[0], len(group_), "no images") for uid, group_ in others.items() if uid not in volumes]
@@ -363,9 +363,9 @@ def planned(
 ) -> tuple[Voxels, str, tuple[str, ...]]:
     """Plan the reading of a stack: the voxels, their unit and what was assumed."""
     present = stack.present
-    used = set(np.unique(facts.source[present]).tolist())
-    placeholder = describe(facts.sources[min(used)])
-    descriptions = tuple(describe(ds) if k in used else placeholder for k, ds in enumerate(facts.sources))
+    used: list[int] = np.unique(facts.source[present]).tolist()
+    found = dict(zip(used, described(facts.sources[k] for k in used), strict=True))
+    descriptions = tuple(found[k if k in found else used[0]] for k in range(len(facts.sources)))
     scale = scale_of(facts, present, descriptions, dtype=dtype, rescale=rescale, certain=lazy)
     return Voxels.of(facts, stack, descriptions, scale, fill_value), scale.units, scale.notes
 

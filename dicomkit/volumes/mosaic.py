@@ -15,7 +15,7 @@ import numpy as np
 from dicomkit.volumes.geometry import plane_normal, unit
 
 if TYPE_CHECKING:
-    from dicomkit.dataset.dataset import DataSet
+    from dicomkit.volumes.header import Image
 
 _IMAGE_TYPE = 0x00080008
 _MR_HEADER, _NUMBER_OF_IMAGES = 0x00190010, 0x0019100A
@@ -34,7 +34,7 @@ class Tiles(NamedTuple):
     notes: tuple[str, ...]
 
 
-def mosaic_tiles(ds: DataSet, values: dict[str, list[Any]]) -> Tiles | None:
+def mosaic_tiles(ds: Image, values: dict[str, list[Any]]) -> Tiles | None:
     """Split a mosaic into its slices, or return None where the image isn't one.
 
     Parameters

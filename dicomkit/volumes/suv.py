@@ -16,6 +16,7 @@ from dicomkit.errors import DicomError, GeometryError, ValueFormatError
 from dicomkit.values.date_times import DateTime, combine
 from dicomkit.volumes.facts import FrameFacts
 from dicomkit.volumes.gather import VolumeSource, gather
+from dicomkit.volumes.header import dataset_of
 from dicomkit.volumes.load import one_series, volume_of
 from dicomkit.volumes.policy import Policy
 
@@ -67,8 +68,9 @@ def to_suv(
     chunks, fill_value = options.pop("chunks", None), options.pop("fill_value", None)
     policy = Policy(**options)
     facts = one_series(gather(source, whole=True))
-    first = _first_acquisition(facts.sources)
-    factors = [suv_factor(ds, weight=weight, dose=dose, first_acquisition=first) for ds in facts.sources]
+    images = tuple(map(dataset_of, facts.sources))
+    first = _first_acquisition(images)
+    factors = [suv_factor(ds, weight=weight, dose=dose, first_acquisition=first) for ds in images]
     by_frame = np.array([f.factor for f in factors])[facts.source]
     volume = volume_of(_scaled(facts, by_frame), np.arange(len(facts)), policy, np.float32, chunks, True, fill_value)
     told = dict.fromkeys(a for f in factors for a in f.assumptions)

@@ -13,12 +13,13 @@ import numpy as np
 from dicomkit.errors import PixelError
 from dicomkit.pixels.bits import clear_unused
 from dicomkit.pixels.colour import GREY, to_rgb
-from dicomkit.pixels.description import PixelDescription
+from dicomkit.pixels.description import PixelDescription, describe
 from dicomkit.pixels.frames import frame_with_notes, frames
 from dicomkit.pixels.lookup import LookupTable
 from dicomkit.pixels.modality import modality_of
 from dicomkit.values.fragments import Fragments
 from dicomkit.volumes.facts import FrameFacts
+from dicomkit.volumes.header import Header, dataset_of, words
 from dicomkit.volumes.quantity import Scale, stored_range, wide_type
 from dicomkit.volumes.stack import Stack
 
@@ -27,7 +28,23 @@ if TYPE_CHECKING:
 
     from dicomkit.dataset.dataset import DataSet
     from dicomkit.sources import Bulk
+    from dicomkit.volumes.header import Image
 
+
+_MODALITY_LUT_SEQUENCE = 0x00283000
+
+_DESCRIBING = (
+    "Rows",
+    "Columns",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "NumberOfFrames",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+)
 
 THREADED = 1 << 20
 """Bytes from which on a volume is read by several threads: reading, decoding and scaling release the interpreter."""
@@ -57,7 +74,9 @@ class Voxels:
     dtype: np.dtype[Any]
     fill: float
     narrow: bool
-    sources: tuple[DataSet, ...] = field(repr=False)
+    paths: tuple[str | None, ...] = field(repr=False)
+    datasets: tuple[DataSet | None, ...] = field(repr=False)
+    """Of the images that need decoding."""
     descriptions: tuple[PixelDescription, ...] = field(repr=False)
     natives: tuple[tuple[bytes | Bulk, int] | None, ...] = field(repr=False)
     tables: tuple[LookupTable | None, ...] = field(repr=False)
@@ -88,8 +107,9 @@ class Voxels:
         if len(samples) > 1:
             raise PixelError("some frames of the volume are grey and some in colour")
         (sample,) = samples
-        sources = tuple(facts.sources[s] for s in used.tolist())
-        tables = tuple(_modality_table(ds) for ds in sources)
+        images = [facts.sources[s] for s in used.tolist()]
+        natives = tuple(map(_native, images, kept))
+        tables = tuple(map(_modality_table, images))
         dtype, narrow = scale.dtype, scale.narrow
         empty = len(present) < len(rows)
         if any(t is not None for t in tables):
@@ -109,9 +129,10 @@ class Voxels:
             dtype,
             fill,
             narrow,
-            sources,
+            tuple(image.path for image in images),
+            tuple(dataset_of(image) if native is None else None for image, native in zip(images, natives, strict=True)),
             tuple(kept),
-            tuple(map(_native, sources, kept)),
+            natives,
             tables,
             tuple(cells),
         )
@@ -189,11 +210,13 @@ class Voxels:
     def _read_stored(self, source: int, number: int, out: NDArray[Any]) -> None:
         """Read one frame of stored values."""
         d, native = self.descriptions[source], self.natives[source]
-        if native is None or (d.samples_per_pixel > 1 and d.photometric_interpretation != "RGB"):
+        ds = self.datasets[source]
+        if ds is not None or native is None:
+            assert ds is not None
             if d.samples_per_pixel == 1:
-                frames(self.sources[source], [number], out=out[None])
+                frames(ds, [number], out=out[None])
             else:
-                decoded = frame_with_notes(self.sources[source], number)
+                decoded = frame_with_notes(ds, number)
                 kind = decoded.photometric_interpretation
                 out[...] = decoded.array if kind in GREY else to_rgb(decoded.array, kind, bits=d.bits_stored)
             return
@@ -206,7 +229,7 @@ class Voxels:
         else:
             count = value.readinto(out, number * size)
         if count != size:
-            raise PixelError(f"{count} of {size} bytes are there", frame=number, path=self.sources[source].path)
+            raise PixelError(f"{count} of {size} bytes are there", frame=number, path=self.paths[source])
         if d.bits_stored < d.bits_allocated or d.high_bit != d.bits_stored - 1:
             low, high = stored_range(d)
             if d.high_bit != d.bits_stored - 1 or out.max() > high or (low and out.min() < low):
@@ -224,12 +247,15 @@ class Voxels:
         """Scale one slice, in place where it was read in place."""
         kind = out.dtype.type
         if out.dtype.kind == "f":
-            if slope != 1:
-                np.multiply(stored, kind(slope), out=out, casting="unsafe")
-                if intercept:
-                    np.add(out, kind(intercept), out=out)
-            elif intercept or stored.dtype != out.dtype or not np.shares_memory(stored, out):
-                np.add(stored, kind(intercept), out=out, casting="unsafe")
+            if stored.dtype.itemsize > 2 and slope != 1:  # more digits than float32 has: round once, at the end
+                np.multiply(stored, slope, out=out, casting="unsafe")
+            else:
+                if not np.shares_memory(stored, out):
+                    out[...] = stored
+                if slope != 1:
+                    out *= kind(slope)
+            if intercept:
+                out += kind(intercept)
             return
         if slope == 1:
             low, high = stored_range(d)
@@ -257,24 +283,42 @@ class Voxels:
         raise PixelError(
             f"values from {low:g} to {high:g} don't fit {self.dtype}",
             frame=where[1],
-            path=self.sources[where[0]].path,
+            path=self.paths[where[0]],
             hint="use dtype='float32'",
         )
 
 
-def _modality_table(ds: DataSet) -> LookupTable | None:
+def described(images: Iterable[Image]) -> list[PixelDescription]:
+    """Describe the pixels of images; those of equal headers once."""
+    found: dict[Any, PixelDescription] = {}
+    descriptions = []
+    for image in images:
+        readable: Any = image
+        if not isinstance(image, Header):
+            descriptions.append(describe(readable))
+            continue
+        key = image.raw(words(_DESCRIBING)), image.transfer_syntax
+        if key not in found:
+            found[key] = describe(readable)
+        descriptions.append(found[key])
+    return descriptions
+
+
+def _modality_table(image: Image) -> LookupTable | None:
     """Give the Modality LUT, where there is one."""
-    if not ds.get("ModalityLUTSequence"):
+    if not image.get(_MODALITY_LUT_SEQUENCE):
         return None
-    found = modality_of(ds)
+    found = modality_of(dataset_of(image))
     return found if isinstance(found, LookupTable) else None
 
 
-def _native(ds: DataSet, d: PixelDescription) -> tuple[bytes | Bulk, int] | None:
+def _native(image: Image, d: PixelDescription) -> tuple[bytes | Bulk, int] | None:
     """Tell where native frames lie that are arrays as they stand; None where they need decoding."""
-    value = ds.get(d.attribute)
+    value = image.get(d.attribute)
     if value is None or isinstance(value, Fragments) or d.big_endian or d.subsampled or d.planar_configuration:
         return None
-    if d.bits_allocated not in (8, 16, 32, 64):
+    if d.bits_allocated not in (8, 16, 32, 64) or (d.samples_per_pixel > 1 and d.photometric_interpretation != "RGB"):
+        return None
+    if d.frame_bytes * d.number_of_frames > len(value):  # too short for what is described: decoding settles or says it
         return None
     return value, d.frame_bytes

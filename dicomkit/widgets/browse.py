@@ -89,7 +89,9 @@ class Browser:
         self._drawn = sight
         self._view = _view(volume_title(volume), self.controls)
         for name, control in self.controls.items():
-            control.observe(self._turned if name == "plane" else self._preset if name == "preset" else self._changed, "value")
+            control.observe(
+                self._turned if name == "plane" else self._preset if name == "preset" else self._changed, "value"
+            )
         self._draw()
 
     @property
@@ -284,7 +286,7 @@ def _range(volume: xr.DataArray, presets: dict[str, Window]) -> tuple[float, flo
     high = max(high, low + 1e-6)
     if volume.dtype.kind in "iu" and high - low > 50:
         return low, high, 1.0, ".0f"
-    return low, high, 10.0 ** np.floor(np.log10((high - low) / _PRECISION)), ".4~g"
+    return low, high, 10.0 ** np.floor(np.log10((high - low) / _PRECISION)), ".4g"
 
 
 def _view(title: str, controls: dict[str, Any]) -> dict[str, Any]:
@@ -296,7 +298,9 @@ def _view(title: str, controls: dict[str, Any]) -> dict[str, Any]:
         side: widgets.HTML(layout=widgets.Layout(grid_area=area, align_self="center", margin="0 4px"))
         for side, area in areas.items()
     }
-    picture = widgets.Image(format="png", layout=widgets.Layout(grid_area="1 / 1 / 4 / 4", margin="0", max_width="none"))
+    picture = widgets.Image(
+        format="png", layout=widgets.Layout(grid_area="1 / 1 / 4 / 4", margin="0", max_width="none")
+    )
     grid = widgets.Layout(
         display="grid",
         grid_template_columns="auto 1fr auto",
@@ -308,7 +312,9 @@ def _view(title: str, controls: dict[str, Any]) -> dict[str, Any]:
     note = widgets.HTML()
     row = widgets.Layout(flex_flow="row wrap", align_items="flex-start", grid_gap="0 16px")
     panel = widgets.VBox([*controls.values()])
-    box = widgets.VBox([widgets.HTML(f"{style_element()}<b>{escape(title)}</b>"), widgets.Box([stage, panel], layout=row), note])
+    box = widgets.VBox(
+        [widgets.HTML(f"{style_element()}<b>{escape(title)}</b>"), widgets.Box([stage, panel], layout=row), note]
+    )
     return {**parts, "picture": picture, "note": note, "box": box}
 
 

@@ -89,7 +89,9 @@ def save_png(path: str | os.PathLike[str], data: bytes) -> None:
     """
     name = os.fspath(path)
     if not name.lower().endswith(".png"):
-        raise ValueFormatError(f"pictures are written as PNG, not as {name!r}", hint="choose a name that ends with .png")
+        raise ValueFormatError(
+            f"pictures are written as PNG, not as {name!r}", hint="choose a name that ends with .png"
+        )
     replace_file(name, [data])
 
 
@@ -104,8 +106,8 @@ def encode_png(pixels: Picture8) -> bytes:
     import imagecodecs
 
     # Matches within a row only: on medical images smaller than the default, and quicker.
-    data: bytes = imagecodecs.png_encode(np.ascontiguousarray(pixels), level=1, strategy=imagecodecs.PNG.STRATEGY.RLE)
-    return data
+    strategy = imagecodecs.PNG.STRATEGY.RLE
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=1, strategy=strategy))
 
 
 def resized(pixels: Picture8, rows: int, columns: int) -> Picture8:

@@ -29,7 +29,9 @@ class LiveView(Protocol):
         """The live view."""
 
 
-def still_picture(title: str, drawing: Drawing, caption: str, letters: tuple[str, str, str, str] | None = None) -> Markup:
+def still_picture(
+    title: str, drawing: Drawing, caption: str, letters: tuple[str, str, str, str] | None = None
+) -> Markup:
     """Draw a picture with a title above, a caption below, and letters at its left, right, top and bottom edge."""
     _, width = drawing.shown_size(LEAST, MOST)
     picture = image(drawing.to_png(_DETAIL), alt=f"{title}, {caption}", width=width)
@@ -51,21 +53,27 @@ def publish(view: LiveView, text: str, changed: Callable[[Callable[[], None]], N
     changed : callable, optional
         Takes a function to be called when the state of the live view has changed: the still picture follows.
     """
-    from IPython.display import display
-
     name = f"dk-{uuid4().hex[:12]}"
     widget = view.widget()
     widget.add_class(name)
     bundle = widget._repr_mimebundle_()
-    display({**bundle, "text/plain": text}, raw=True)
+    send({**bundle, "text/plain": text})
 
     def still() -> dict[str, str]:
         hide = f"<style>body:has(.{name}) .{name}-still{{display:none}}</style>"
         return {"text/html": f'{hide}<div class="{name}-still">{view.still()}</div>', "text/plain": text}
 
-    handle = display(still(), raw=True, display_id=True)
+    handle = send(still(), display_id=True)
     if changed is not None and handle is not None:
         changed(_at_rest(lambda: handle.update(still(), raw=True)))
+
+
+def send(bundle: dict[str, Any], **options: Any) -> Any:
+    """Display a MIME bundle; gives a handle if it gets a ``display_id``."""
+    import IPython.display
+
+    display: Any = IPython.display.display
+    return display(bundle, raw=True, **options)
 
 
 def _at_rest(function: Callable[[], None]) -> Callable[[], None]:

@@ -229,7 +229,17 @@ def _draw_tile(axes: Any, tile: Tile, chars: int) -> None:
     else:
         axes.set_facecolor("#e8e8e8")
         text = "\n".join(_wrapped(tile.reason, chars - 2, 8))
-        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=7, color="#555555", transform=axes.transAxes, parse_math=False)
+        axes.text(
+            0.5,
+            0.5,
+            text,
+            ha="center",
+            va="center",
+            fontsize=7,
+            color="#555555",
+            transform=axes.transAxes,
+            parse_math=False,
+        )
     lines = "\n".join(shorten(one_line(line), chars) for line in tile.lines[:3])
     axes.text(0, -0.03, lines, ha="left", va="top", fontsize=8, transform=axes.transAxes, parse_math=False)
 

@@ -170,7 +170,7 @@ def pixel_aspect(ds: DataSet, frame: int = 0) -> float:
     pairs = [spacing, *(ds.get(k) for k in ("ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"))]
     for pair in pairs:
         if isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(n, (int, float)) and n > 0 for n in pair):
-            return min(max(pair[0] / pair[1], 0.02), 50.0)
+            return float(min(max(pair[0] / pair[1], 0.02), 50.0))
     return 1.0
 
 

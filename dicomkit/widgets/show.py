@@ -13,7 +13,7 @@ from dicomkit.errors import UnsupportedError, ValueFormatError
 from dicomkit.files.read import read
 from dicomkit.volumes.load import to_volume
 from dicomkit.widgets.drawing import Drawing, save_png
-from dicomkit.widgets.live import LEAST, MOST, bundle, publish, still_picture
+from dicomkit.widgets.live import LEAST, MOST, bundle, publish, send, still_picture
 from dicomkit.widgets.reel import Reel, has_pixels, reel_of_frames, reel_of_slices
 from dicomkit.widgets.report import Report
 
@@ -98,10 +98,9 @@ class View:
 
     def _ipython_display_(self) -> None:
         if self.reel.count > 1 and not self.single:
-            return publish(self, repr(self))
-        from IPython.display import display
-
-        display(self._repr_mimebundle_(), raw=True)
+            publish(self, repr(self))
+        else:
+            send(self._repr_mimebundle_())
 
 
 def show(source: Showable, frame: int | None = None, window: WindowLike = None) -> View | Report:

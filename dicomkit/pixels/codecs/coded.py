@@ -140,3 +140,59 @@ def store(array: NDArray[Any], coded: Coded, description: PixelDescription, out:
     if coded.precision > description.bits_stored and description.transfer_syntax_uid in LOSSLESS:
         clear_unused(result, description)
     return result
+
+
+def samples_of(frame: NDArray[Any], description: PixelDescription, *, signed: bool = False) -> NDArray[Any]:
+    """Turn stored values into the integers that a codec takes: what `store` undoes.
+
+    Parameters
+    ----------
+    frame : ndarray
+        ``frame_shape`` of the description, integers.
+    description : PixelDescription
+        BitsStored decides how wide the samples are.
+    signed : bool
+        Whether the codec takes signed samples; else two's complement of BitsStored bits goes in as unsigned.
+
+    Returns
+    -------
+    ndarray
+        C-contiguous, of the smallest integer type that holds BitsStored bits.
+
+    Raises
+    ------
+    PixelError
+        If the frame has another shape than the description, or holds no integers.
+
+    Examples
+    --------
+    >>> twelve = PixelDescription(rows=1, columns=2, bits_allocated=16, bits_stored=12, pixel_representation=1)
+    >>> samples_of(np.array([[1, -1]], np.int16), twelve).tolist()
+    [[1, 4095]]
+    """
+    if frame.shape != description.frame_shape or frame.dtype.kind not in "uib":
+        wants = description.frame_shape
+        raise PixelError(f"a frame of {frame.shape} {frame.dtype} can't be encoded as integers of shape {wants}")
+    bits = description.bits_stored
+    size = 1 if bits <= 8 else 2 if bits <= 16 else 4 if bits <= 32 else 8
+    if signed and description.signed:
+        return np.ascontiguousarray(frame, dtype=f"i{size}")
+    samples = np.ascontiguousarray(frame.astype(f"u{size}", copy=False))
+    if description.signed and bits < size * 8:
+        samples = samples & samples.dtype.type((1 << bits) - 1)
+    return samples
+
+
+def encoded(encode: Callable[[], Result], name: str) -> Result:
+    """Call a foreign encoder; what it can't do becomes a PixelError."""
+    try:
+        return encode()
+    except (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise PixelError(f"{name} can't encode the frame: {error}") from error
+
+
+def no_parameter(name: str, **given: object) -> None:
+    """Refuse parameters that an encoding doesn't have."""
+    for parameter, value in given.items():
+        if value is not None:
+            raise PixelError(f"{name} has no {parameter}", hint=f"leave {parameter} out")

@@ -49,3 +49,38 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     if not inflater.eof:
         raise PixelError(f"cut short: the deflated data ends after {len(cells)} of {description.frame_bytes} bytes")
     return native.decode(cells, description, out=out)
+
+
+def encode(
+    frame: NDArray[Any], description: PixelDescription, *, quality: float | None = None, near: int | None = None
+) -> bytes:
+    """Encode one frame as a raw deflate stream.
+
+    Parameters
+    ----------
+    frame : ndarray
+        ``frame_shape`` of the description, integers.
+    description : PixelDescription
+    quality, near : None
+        There is no loss.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    PixelError
+        If the frame has another shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain = PixelDescription(rows=1, columns=2)
+    >>> decode(encode(np.array([[1, 2]], np.uint8), plain), plain).array.tolist()
+    [[1, 2]]
+    """
+    import imagecodecs
+
+    cells = native.encode(frame, description, quality=quality, near=near)
+    return bytes(imagecodecs.deflate_encode(cells, raw=True))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
-from dicomkit.pixels.codecs.coded import Coded, check, room, run, store
+from dicomkit.pixels.codecs.coded import Coded, check, encoded, no_parameter, room, run, samples_of, store
 from dicomkit.pixels.codecs.jpeg_markers import END_OF_IMAGE, JPEG_LS, JpegStream, read_markers
 from dicomkit.pixels.description import Decoded, PixelDescription
 
@@ -72,6 +72,93 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     if description.subsampled:
         photometric = "YBR_FULL"
     return Decoded(store(array, coded, description, out), photometric, notes)
+
+
+_PREFIX = "1.2.840.10008.1.2.4."
+_LOSSLESS = (f"{_PREFIX}57", f"{_PREFIX}70")
+_LOSSY = {f"{_PREFIX}50": (8,), f"{_PREFIX}51": (8, 12)}
+"""Transfer syntaxes that can be written, and the precisions of the lossy ones."""
+
+DEFAULT_QUALITY = 90
+
+
+def encode(
+    frame: NDArray[Any],
+    description: PixelDescription,
+    *,
+    quality: float | None = None,
+    near: int | None = None,
+    predictor: int = 1,
+) -> bytes:
+    """Encode one frame as JPEG: baseline, extended with 12 bits, or lossless, by the transfer syntax.
+
+    Parameters
+    ----------
+    frame : ndarray
+        ``frame_shape`` of the description, integers; what `decode` gives: colour as PhotometricInterpretation says.
+    description : PixelDescription
+        YBR_FULL_422 halves the chrominance across; other colour stays whole.
+    quality : float, optional
+        1 to 100, of a lossy process; 90 by default.
+    near : None
+        JPEG has none.
+    predictor : int
+        Selection value 1 to 7 of the lossless process (T.81 H.1.2); 1 for 1.2.840.10008.1.2.4.70.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    PixelError
+        If the process can't hold the frame: more bits, or signed values in a lossy process.
+
+    Examples
+    --------
+    >>> two = PixelDescription(rows=1, columns=2, transfer_syntax_uid="1.2.840.10008.1.2.4.70")
+    >>> decode(encode(np.array([[1, 2]], np.uint8), two), two).array.tolist()
+    [[1, 2]]
+    """
+    import imagecodecs
+
+    no_parameter("JPEG", near=near)
+    uid, bits = description.transfer_syntax_uid, description.bits_stored
+    colour: dict[str, Any] = {}
+    if description.samples_per_pixel == 3:
+        colour = {"colorspace": "RGB", "outcolorspace": "RGB"}
+    elif description.samples_per_pixel != 1:
+        raise PixelError(f"JPEG of {description.samples_per_pixel} samples per pixel")
+    if uid in _LOSSLESS:
+        no_parameter("lossless JPEG", quality=quality)
+        if not 2 <= bits <= 16:
+            raise PixelError(f"lossless JPEG holds 2 to 16 bits, BitsStored is {bits}")
+        if predictor not in (range(1, 8) if uid == _LOSSLESS[0] else (1,)):
+            raise PixelError(f"{uid} has no predictor {predictor}")
+        samples = samples_of(frame, description)
+        return encoded(
+            lambda: bytes(
+                imagecodecs.jpeg8_encode(samples, lossless=True, predictor=predictor, bitspersample=bits, **colour)
+            ),
+            "JPEG",
+        )
+    precisions = _LOSSY.get(uid)
+    if precisions is None:
+        raise PixelError(f"JPEG of transfer syntax {uid} is retired and is not written")
+    if bits not in precisions or description.signed:
+        kind = "signed" if description.signed else "unsigned"
+        allowed = " or ".join(map(str, precisions))
+        raise PixelError(f"JPEG in {uid} holds unsigned values of {allowed} bits, these are {kind} of {bits}")
+    level = DEFAULT_QUALITY if quality is None else quality
+    if not 1 <= level <= 100:
+        raise PixelError(f"a JPEG quality is from 1 to 100, not {level}")
+    if colour and description.photometric_interpretation.startswith("YBR"):
+        half = description.photometric_interpretation == "YBR_FULL_422"
+        colour = {"colorspace": "YCBCR", "outcolorspace": "YCBCR", "subsampling": "422" if half else "444"}
+    elif colour:
+        colour["subsampling"] = "444"
+    samples = samples_of(frame, description)
+    return encoded(lambda: bytes(imagecodecs.jpeg8_encode(samples, round(level), bitspersample=bits, **colour)), "JPEG")
 
 
 def _without_end(data: bytes, stream: JpegStream, decoded: Any) -> tuple[bytes, NDArray[Any]]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cache
+from inspect import signature
 from typing import Any
 
 from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
-from dicomkit.pixels.codecs.coded import LOSSLESS, Coded, check, room, run, store
+from dicomkit.pixels.codecs.coded import LOSSLESS, Coded, check, encoded, no_parameter, room, run, samples_of, store
 from dicomkit.pixels.codecs.jpeg2000_markers import END_OF_CODESTREAM, check_tiles, find_codestream, read_header
 from dicomkit.pixels.description import Decoded, PixelDescription
 
 _TRANSFORMED = ("YBR_RCT", "YBR_ICT")
+_HIGH_THROUGHPUT = tuple(f"1.2.840.10008.1.2.4.{part}" for part in (201, 202, 203))
+
+DEFAULT_QUALITY = 60
+"""Decibels of a lossy codestream: PSNR against the largest value of BitsStored."""
 
 
 def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | None = None) -> Decoded:
@@ -60,7 +66,10 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
         notes = (*notes, "the JPEG 2000 codestream has no end marker")
     target = room(coded, description, out)
     # OpenJPH as wrapped wraps values that a lossy stream overshoots (256 becomes 0); OpenJPEG decodes both and clips.
-    exact = stream.high_throughput and stream.reversible and description.transfer_syntax_uid in LOSSLESS
+    # Components without a colour transformation come from OpenJPH plane by plane, from OpenJPEG pixel by pixel.
+    joined = coded.components == 1 or stream.colour_transform
+    lossless = stream.reversible and description.transfer_syntax_uid in LOSSLESS
+    exact = stream.high_throughput and lossless and joined
     foreign = imagecodecs.htj2k_decode if exact else imagecodecs.jpeg2k_decode
     array = run(lambda: foreign(data, out=target), "JPEG 2000")
     photometric = description.photometric_interpretation
@@ -78,3 +87,88 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
         )
         photometric = "RGB"
     return Decoded(store(array, coded, description, out), photometric, notes)
+
+
+def encode(
+    frame: NDArray[Any], description: PixelDescription, *, quality: float | None = None, near: int | None = None
+) -> bytes:
+    """Encode one frame as a JPEG 2000 or HTJ2K codestream, without a JP2 file around it.
+
+    Parameters
+    ----------
+    frame : ndarray
+        ``frame_shape`` of the description, integers; RGB where PhotometricInterpretation is YBR_RCT or YBR_ICT.
+    description : PixelDescription
+        YBR_RCT and YBR_ICT ask for the colour transformation, reversible and irreversible; YBR_ICT without quality is
+        lossy too. The codestream is signed as PixelRepresentation says.
+    quality : float, optional
+        Decibels (PSNR against the largest value of BitsStored) of a lossy codestream; lossless when not given.
+    near : None
+        JPEG 2000 has none.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    PixelError
+        If there are more bits than the codec keeps (24; 16 of HTJ2K), or a lossless syntax is to lose something.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> two = PixelDescription(rows=1, columns=2, transfer_syntax_uid="1.2.840.10008.1.2.4.90")
+    >>> decode(encode(np.array([[1, 2]], np.uint8), two), two).array.tolist()
+    [[1, 2]]
+    """
+    import imagecodecs
+
+    no_parameter("JPEG 2000", near=near)
+    uid, bits, photometric = (
+        description.transfer_syntax_uid,
+        description.bits_stored,
+        description.photometric_interpretation,
+    )
+    if photometric == "YBR_ICT" and quality is None:
+        quality = DEFAULT_QUALITY
+    if quality is not None and uid in LOSSLESS:
+        raise PixelError(f"{uid} is lossless and has no quality", hint="name a transfer syntax that can be lossy")
+    if quality is not None and not 1 <= quality <= 200:
+        raise PixelError(f"a JPEG 2000 quality is from 1 to 200 dB, not {quality}")
+    transform = description.samples_per_pixel == 3 and photometric in _TRANSFORMED
+    throughput = uid in _HIGH_THROUGHPUT
+    most = 16 if throughput else 24
+    if bits > most:
+        raise PixelError(f"{'HTJ2K' if throughput else 'JPEG 2000'} is written with up to {most} bits, not {bits}")
+    samples = samples_of(frame, description, signed=True)
+    reversible = quality is None
+    options: dict[str, Any]
+    if throughput:
+        told = _precision_is_told()
+        options = {"reversible": reversible, "tlm": True, **({"bitspersample": bits} if told else {})}
+        if not reversible:
+            options["level"] = _step(quality or 0, bits, bits if told else 8 * samples.dtype.itemsize)
+        if description.samples_per_pixel > 1 and not transform:
+            samples = samples.transpose(2, 0, 1).copy()
+            options |= {"planar": True, "rgb": False}
+        return encoded(lambda: bytes(imagecodecs.htj2k_encode(samples, **options)), "JPEG 2000")
+    options = {"level": 0 if reversible else quality, "reversible": reversible, "mct": transform}
+    return encoded(
+        lambda: bytes(imagecodecs.jpeg2k_encode(samples, codecformat="J2K", bitspersample=bits, **options)),
+        "JPEG 2000",
+    )
+
+
+def _step(quality: float, bits: int, precision: int) -> float:
+    """The quantisation step of OpenJPH, a part of the range of the precision, that gives about so many decibels."""
+    decibels = quality + 6.02 * (precision - bits)
+    return float(min(0.5, 10 ** ((10.8 - decibels) / 20)))
+
+
+@cache
+def _precision_is_told() -> bool:
+    """Whether this imagecodecs can tell OpenJPH the precision; older ones write 8 or 16 bits."""
+    import imagecodecs
+
+    return "bitspersample" in signature(imagecodecs.htj2k_encode).parameters

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
-from dicomkit.pixels.codecs.coded import Coded, check, room, run, store
+from dicomkit.pixels.codecs.coded import Coded, check, encoded, no_parameter, room, run, samples_of, store
 from dicomkit.pixels.codecs.jpeg_markers import END_OF_IMAGE, JPEG_LS, read_markers
 from dicomkit.pixels.description import Decoded, PixelDescription
 
@@ -62,6 +63,93 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     target = room(coded, description, out) if interleaved else None
     array = run(lambda: imagecodecs.jpegls_decode(data, out=target), "JPEG-LS")
     return Decoded(store(array, coded, description, out), description.photometric_interpretation, notes)
+
+
+def encode(
+    frame: NDArray[Any], description: PixelDescription, *, quality: float | None = None, near: int | None = None
+) -> bytes:
+    """Encode one frame as JPEG-LS.
+
+    Parameters
+    ----------
+    frame : ndarray
+        ``frame_shape`` of the description, integers.
+    description : PixelDescription
+        Signed values go in as unsigned of the same bits.
+    quality : None
+        JPEG-LS has none: its loss is told by ``near``.
+    near : int, optional
+        The largest difference of a sample (T.87 NEAR), 0 for none, the default.
+
+    Returns
+    -------
+    bytes
+        Without a SPIFF header.
+
+    Raises
+    ------
+    PixelError
+        If there are fewer than 2 or more than 16 bits, or a value with ``near`` added could leave its range.
+
+    Examples
+    --------
+    >>> two = PixelDescription(rows=1, columns=2, transfer_syntax_uid="1.2.840.10008.1.2.4.80")
+    >>> decode(encode(np.array([[1, 2]], np.uint8), two), two).array.tolist()
+    [[1, 2]]
+    """
+    import imagecodecs
+
+    no_parameter("JPEG-LS", quality=quality)
+    bits, near = description.bits_stored, near or 0
+    if not 2 <= bits <= 16:
+        raise PixelError(f"JPEG-LS holds 2 to 16 bits, BitsStored is {bits}")
+    if not 0 <= near <= min(255, ((1 << bits) - 1) // 2):
+        raise PixelError(f"a near of {near} with {bits} bits")
+    if near and description.transfer_syntax_uid == f"{_PREFIX}80":
+        raise PixelError("lossless JPEG-LS has no near", hint=f"near-lossless is {_PREFIX}81")
+    full = bits if _precision_is_told() else 8 if bits <= 8 else 16
+    samples = samples_of(frame, description)
+    if near:
+        _check_near(frame, description, near, full)
+        if description.signed and full > bits:  # sign-extended: a sample below zero that wanders stays below zero
+            samples = frame.astype(f"i{samples.dtype.itemsize}").view(samples.dtype)
+    options: dict[str, Any] = {"bitspersample": full, "spiff": False} if _precision_is_told() else {}
+    return _bare(encoded(lambda: bytes(imagecodecs.jpegls_encode(samples, level=near, **options)), "JPEG-LS"))
+
+
+_PREFIX = "1.2.840.10008.1.2.4."
+_SPIFF_END = b"\xff\xe8\x00\x08\x00\x00\x00\x01\xff\xd8"
+
+
+@cache
+def _precision_is_told() -> bool:
+    """Whether this imagecodecs can be told the precision; older ones write 8 or 16 bits, and a SPIFF header."""
+    import imagecodecs
+
+    return "bitspersample" in signature(imagecodecs.jpegls_encode).parameters
+
+
+def _check_near(frame: NDArray[Any], description: PixelDescription, near: int, precision: int) -> None:
+    """Refuse values that a near-lossless codec may carry over the edge: signed ones wrap, others leave BitsStored."""
+    bits = description.bits_stored
+    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if description.signed else (0, (1 << bits) - 1)
+    least, most = int(frame.min()), int(frame.max())
+    if description.signed and (least - near < low or most + near > high):
+        raise PixelError(
+            f"signed values from {least} to {most} with near {near} could wrap round at {low} or {high}",
+            hint="a smaller near, or a lossless transfer syntax",
+        )
+    if not description.signed and precision > bits and most + near > high:
+        raise PixelError(
+            f"values up to {most} with near {near} could exceed {bits} bits, which this imagecodecs writes as 16",
+            hint="a smaller near, a newer imagecodecs, or a lossless transfer syntax",
+        )
+
+
+def _bare(data: bytes) -> bytes:
+    """Leave a SPIFF header out: its directory ends with a second start of image (T.84 F.2.1)."""
+    at = data.find(_SPIFF_END, 0, 256) if data.startswith(b"\xff\xd8\xff\xe8") else -1
+    return data[at + len(_SPIFF_END) - 2 :] if at > 0 else data
 
 
 def _check_whole(data: bytes) -> None:

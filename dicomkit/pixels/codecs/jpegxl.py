@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
 from dicomkit.pixels.codecs import jpeg
-from dicomkit.pixels.codecs.coded import Coded, check, room, run, store
+from dicomkit.pixels.codecs.coded import Coded, check, encoded, no_parameter, room, run, samples_of, store
+from dicomkit.pixels.codecs.jpeg_markers import read_markers
 from dicomkit.pixels.description import Decoded, PixelDescription
 
 _RATIOS = ((0, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _SIZE_BITS = (9, 13, 18, 30)
 _DEPTHS = (8, 10, 12)
+_RECOMPRESSION, _EITHER = "1.2.840.10008.1.2.4.111", "1.2.840.10008.1.2.4.112"
+
+DEFAULT_QUALITY = 90
 
 
 def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | None = None) -> Decoded:
@@ -52,9 +56,7 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     codestream = b"".join(body[4 * (kind == b"jxlp") :] for kind, body in boxes if kind in (b"jxlc", b"jxlp"))
     rows, columns, precision = read_size(codestream)
     if any(kind == b"jbrd" for kind, _ in boxes):
-        restore: Any = imagecodecs.jpegxl_decode_jpeg  # its stub wants an argument that it does not take
-        restored = run(lambda: restore(data), "JPEG XL")
-        return jpeg.decode(bytes(restored), description, out=out)
+        return jpeg.decode(restore(data), description, out=out)
     samples = description.samples_per_pixel
     check(Coded("JPEG XL", rows, columns, samples, precision), description)
     room_for = room(Coded("JPEG XL", rows, columns, samples, precision), description, out)
@@ -66,6 +68,139 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     if components == 3:  # XYB and the reversible transform are undone by the decoder
         photometric = "RGB"
     return Decoded(store(array, coded, description, out), photometric, notes)
+
+
+def encode(
+    frame: NDArray[Any], description: PixelDescription, *, quality: float | None = None, near: int | None = None
+) -> bytes:
+    """Encode one frame as a JPEG XL codestream.
+
+    Parameters
+    ----------
+    frame : ndarray
+        ``frame_shape`` of the description, unsigned or signed integers, grey or RGB.
+    description : PixelDescription
+        Signed values go in as unsigned of the same bits. XYB without quality is lossy too.
+    quality : float, optional
+        1 to 100 as cjxl counts (90 is about what eyes don't see) of a lossy codestream; lossless when not given.
+    near : None
+        JPEG XL has none.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    PixelError
+        If there are more than 16 bits, colour other than RGB, signed values that are to lose something; or for
+        1.2.840.10008.1.2.4.111, which holds only recompressed JPEG: see `recompress`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> two = PixelDescription(rows=1, columns=2, transfer_syntax_uid="1.2.840.10008.1.2.4.110")
+    >>> decode(encode(np.array([[1, 2]], np.uint8), two), two).array.tolist()
+    [[1, 2]]
+    """
+    import imagecodecs
+
+    no_parameter("JPEG XL", near=near)
+    uid, bits, photometric = (
+        description.transfer_syntax_uid,
+        description.bits_stored,
+        description.photometric_interpretation,
+    )
+    if uid == _RECOMPRESSION:
+        raise PixelError(f"{uid} holds recompressed JPEG, not pixels", hint="transcode from JPEG baseline")
+    if bits > 16:
+        raise PixelError(f"JPEG XL is written with up to 16 bits, not {bits}")
+    if description.samples_per_pixel == 3 and photometric not in ("RGB", "XYB"):
+        raise PixelError(f"JPEG XL takes RGB, not {photometric}")
+    if description.samples_per_pixel not in (1, 3):
+        raise PixelError(f"JPEG XL of {description.samples_per_pixel} samples per pixel")
+    if photometric == "XYB" and quality is None:
+        quality = DEFAULT_QUALITY
+    samples = samples_of(frame, description)
+    if quality is None:
+        return encoded(lambda: bytes(imagecodecs.jpegxl_encode(samples, lossless=True, bitspersample=bits)), "JPEG XL")
+    if uid != _EITHER:
+        raise PixelError(f"{uid} is lossless and has no quality", hint="name a transfer syntax that can be lossy")
+    if not 1 <= quality <= 100:
+        raise PixelError(f"a JPEG XL quality is from 1 to 100, not {quality}")
+    if description.signed:
+        raise PixelError("signed values can't be stored with loss in JPEG XL: those near zero would change sign")
+    distance = 0.1 + (100 - quality) * 0.09 if quality >= 30 else 53 / 3000 * quality**2 - 23 / 20 * quality + 25
+    return encoded(lambda: bytes(imagecodecs.jpegxl_encode(samples, distance=distance, bitspersample=bits)), "JPEG XL")
+
+
+def recompress(data: bytes) -> bytes:
+    """Recompress a JPEG stream as JPEG XL, from which `restore` gives the very same bytes (PS3.5 A.4.12).
+
+    Parameters
+    ----------
+    data : bytes
+        An 8-bit Huffman-coded JPEG stream, baseline or progressive; padding after its end marker is left out.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    PixelError
+        If the stream lacks its end, or can't be recompressed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain = PixelDescription(rows=8, columns=8, transfer_syntax_uid="1.2.840.10008.1.2.4.50")
+    >>> stream = jpeg.encode(np.zeros((8, 8), np.uint8), plain)
+    >>> restore(recompress(stream)) == stream
+    True
+    """
+    import imagecodecs
+
+    stream = read_markers(data)
+    if stream.end is None:
+        raise PixelError("cut short: the JPEG stream has no end marker")
+    exact = data[stream.start : stream.end]
+    pack: Any = imagecodecs.jpegxl_encode_jpeg
+    packed = encoded(lambda: bytes(pack(exact, usecontainer=True)), "JPEG XL")
+    if restore(packed) != exact:
+        raise PixelError("the JPEG stream does not come back from JPEG XL as it was")
+    return packed
+
+
+def restore(data: bytes) -> bytes:
+    """Give back the JPEG stream that was recompressed as JPEG XL.
+
+    Parameters
+    ----------
+    data : bytes
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    PixelError
+        If the data is broken, or is no recompressed JPEG.
+
+    Examples
+    --------
+    >>> restore(b"\\xff\\x0a")
+    Traceback (most recent call last):
+    ...
+    dicomkit.errors.PixelError: this JPEG XL data is no recompressed JPEG
+    """
+    import imagecodecs
+
+    if not any(kind == b"jbrd" for kind, _ in _boxes(data)):
+        raise PixelError("this JPEG XL data is no recompressed JPEG")
+    unpack: Any = imagecodecs.jpegxl_decode_jpeg  # its stub wants an argument that it does not take
+    return run(lambda: bytes(unpack(data)), "JPEG XL")
 
 
 def read_size(codestream: bytes) -> tuple[int, int, int]:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
-from dicomkit.pixels.bits import clear_unused, unpack
+from dicomkit.pixels.bits import clear_unused, pack, unpack
+from dicomkit.pixels.codecs.coded import no_parameter
 from dicomkit.pixels.description import Decoded, PixelDescription
 
 if TYPE_CHECKING:
@@ -45,6 +46,43 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     [[1, 2]]
     """
     return read_frame(data, replace(description, number_of_frames=1), 0, out=out)
+
+
+def encode(
+    frame: NDArray[Any], description: PixelDescription, *, quality: float | None = None, near: int | None = None
+) -> bytes:
+    """Encode one frame as little-endian cells, colour by pixel: what `decode` undoes (PS3.5 8.2, A.4.11).
+
+    Parameters
+    ----------
+    frame : ndarray
+        ``frame_shape`` of the description, integers.
+    description : PixelDescription
+    quality, near : None
+        There is no loss.
+
+    Returns
+    -------
+    bytes
+        ``frame_bytes`` of them; cells of fewer than 8 bits are filled up at the end of the frame.
+
+    Raises
+    ------
+    PixelError
+        If the frame has another shape.
+
+    Examples
+    --------
+    >>> encode(np.array([[1, 2]], np.uint16), PixelDescription(rows=1, columns=2, bits_allocated=16))
+    b'\\x01\\x00\\x02\\x00'
+    """
+    no_parameter("native pixel data", quality=quality, near=near)
+    if frame.shape != description.frame_shape:
+        raise PixelError(f"a frame of {frame.shape}, the description says {description.frame_shape}")
+    allocated = description.bits_allocated
+    if allocated not in (8, 16, 32, 64):
+        return pack(frame.view(f"u{frame.dtype.itemsize}"), allocated).tobytes()
+    return frame.astype(f"<{description.dtype.str[1:]}", copy=False).tobytes()
 
 
 def settle(description: PixelDescription, length: int) -> PixelDescription:

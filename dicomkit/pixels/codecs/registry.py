@@ -1,4 +1,4 @@
-"""From a transfer syntax to the function that decodes its frames, loaded when first used."""
+"""From a transfer syntax to the functions that decode and encode its frames, loaded when first used."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from dicomkit.pixels.description import Decoded, PixelDescription
 
 ENTRY_POINTS = "dicomkit.codecs"
 """Group of entry points that add transfer syntaxes: name is the UID, object a function such as `Decoder`."""
+
+ENCODER_ENTRY_POINTS = "dicomkit.encoders"
+"""The same for encoding: name is the UID, object a function such as `Encoder`."""
 
 _JPEG = "1.2.840.10008.1.2.4."
 _MODULES = {
@@ -47,6 +50,20 @@ class Decoder(Protocol):
 
     def __call__(self, data: bytes, description: PixelDescription, *, out: NDArray[Any] | None = None) -> Decoded:
         """Decode one frame, into ``out`` where given."""
+
+
+class Encoder(Protocol):
+    """A function from stored values to the bytes of one encoded frame: what the `Decoder` undoes."""
+
+    def __call__(
+        self,
+        frame: NDArray[Any],
+        description: PixelDescription,
+        *,
+        quality: float | None = None,
+        near: int | None = None,
+    ) -> bytes:
+        """Encode one frame; ``quality`` or ``near`` where the encoding has such a thing, else PixelError."""
 
 
 def is_encapsulated(transfer_syntax_uid: str) -> bool:
@@ -101,6 +118,44 @@ def decoder(transfer_syntax_uid: str) -> Decoder:
         return added
     what = _UNSUPPORTED.get(transfer_syntax_uid, "no decoder is known")
     raise UnsupportedError(f"frames of transfer syntax {transfer_syntax_uid} can't be decoded: {what}")
+
+
+_NOT_WRITTEN = {f"{_JPEG}{part}": "retired progressive JPEG" for part in (53, 55)}
+
+
+@cache
+def encoder(transfer_syntax_uid: str) -> Encoder:
+    """Find the encoder of a transfer syntax.
+
+    Parameters
+    ----------
+    transfer_syntax_uid : str
+
+    Returns
+    -------
+    Encoder
+        ``encode(frame, description, quality=None, near=None)`` for one frame.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is none; the message names what the transfer syntax needs.
+
+    Examples
+    --------
+    >>> encoder("1.2.840.10008.1.2.5").__module__
+    'dicomkit.pixels.codecs.rle'
+    """
+    module = _MODULES.get(transfer_syntax_uid)
+    if module is not None and transfer_syntax_uid not in _NOT_WRITTEN:
+        encode: Encoder = import_module(f"dicomkit.pixels.codecs.{module}").encode
+        return encode
+    if module is None:
+        for entry in entry_points(group=ENCODER_ENTRY_POINTS, name=transfer_syntax_uid):
+            added: Encoder = entry.load()
+            return added
+    what = _NOT_WRITTEN.get(transfer_syntax_uid) or _UNSUPPORTED.get(transfer_syntax_uid, "no encoder is known")
+    raise UnsupportedError(f"frames can't be encoded in transfer syntax {transfer_syntax_uid}: {what}")
 
 
 def sniff(data: bytes) -> str | None:

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
-from dicomkit.pixels.bits import clear_unused, unpack
+from dicomkit.pixels.bits import clear_unused, pack, unpack
+from dicomkit.pixels.codecs.coded import no_parameter
 from dicomkit.pixels.description import Decoded, PixelDescription
 
 _HEADER = struct.Struct("<16I")
 _LONGEST_RUN = 128
+_MOST_SEGMENTS = 15
 
 
 def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | None = None) -> Decoded:
@@ -68,6 +70,63 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
         octets_of[:, sample, place] = plane
     clear_unused(array, description)
     return Decoded(array, description.photometric_interpretation, tuple(notes))
+
+
+def encode(
+    frame: NDArray[Any], description: PixelDescription, *, quality: float | None = None, near: int | None = None
+) -> bytes:
+    """Encode one frame by runs, row by row.
+
+    Parameters
+    ----------
+    frame : ndarray
+        ``frame_shape`` of the description, integers.
+    description : PixelDescription
+        BitsAllocated tells how many bytes a cell has; the most significant comes first.
+    quality, near : None
+        There is no loss.
+
+    Returns
+    -------
+    bytes
+        RLE header and segments, each of even length.
+
+    Raises
+    ------
+    PixelError
+        If the frame has another shape, or more than 15 byte planes.
+
+    Examples
+    --------
+    >>> encode(np.full((1, 3), 7, np.uint8), PixelDescription(rows=1, columns=3))[64:]
+    b'\\xfe\\x07'
+    """
+    import imagecodecs
+
+    no_parameter("RLE", quality=quality, near=near)
+    if frame.shape != description.frame_shape:
+        raise PixelError(f"a frame of {frame.shape}, the description says {description.frame_shape}")
+    if description.bits_allocated == 1:  # cells packed as native ones are (PS3.5 8.2.2): rows need not end on a byte
+        planes = [pack(frame, 1)[None]]
+    else:
+        cell, samples = (description.bits_allocated + 7) // 8, description.samples_per_pixel
+        values = np.ascontiguousarray(frame.astype(description.dtype, copy=False))
+        octets = values.reshape(description.rows, description.columns, samples, 1).view(np.uint8)
+        if cell * samples > _MOST_SEGMENTS:
+            raise PixelError(f"RLE has at most {_MOST_SEGMENTS} byte planes, {cell * samples} would be needed")
+        planes = [
+            np.ascontiguousarray(octets[:, :, sample, place if sys.byteorder == "little" else ~place])
+            for sample in range(samples)
+            for place in reversed(range(cell))
+        ]
+    segments = [bytes(imagecodecs.packbits_encode(plane, axis=-1)) for plane in planes]
+    segments = [segment + bytes(len(segment) % 2) for segment in segments]
+    offsets, position = [], _HEADER.size
+    for segment in segments:
+        offsets.append(position)
+        position += len(segment)
+    header = _HEADER.pack(len(segments), *offsets, *[0] * (_MOST_SEGMENTS - len(segments)))
+    return b"".join((header, *segments))
 
 
 def _segments(data: bytes, expected: int) -> tuple[list[bytes], list[str]]:

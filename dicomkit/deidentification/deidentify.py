@@ -1,0 +1,230 @@
+"""The verb: a data set goes in, and comes out without what identifies the patient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+from dicomkit._version import __version__
+from dicomkit.dataset.dataset import DataSet
+from dicomkit.dataset.element import Element
+from dicomkit.deidentification.changes import Change, to_frame
+from dicomkit.deidentification.identifiers import Identifiers
+from dicomkit.deidentification.job import Job
+from dicomkit.deidentification.pixels import cleaned_pixels, without_comments
+from dicomkit.deidentification.profile import BASIC_PROFILE, Profile
+from dicomkit.deidentification.pseudonyms import Pseudonyms
+from dicomkit.deidentification.rules import Rules
+from dicomkit.deidentification.sweep import swept
+from dicomkit.deidentification.walk import without_identity
+from dicomkit.encoding.writer import to_part10
+from dicomkit.errors import UnsupportedError
+from dicomkit.files.read import read
+from dicomkit.sources import Bulk
+from dicomkit.standard.confidentiality import is_method
+from dicomkit.values.fragments import Fragments
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DIRECTORY_RECORDS = 0x00041220
+_METHOD = f"dicomkit {__version__}, PS3.15 2026c annex E"
+_LESS_FAITHFUL = {"REMOVED": 2, "MODIFIED": 1, "UNMODIFIED": 0}
+
+
+class Deidentified(NamedTuple):
+    """A de-identified data set, which may still refer to the bytes of the original.
+
+    Attributes
+    ----------
+    transfer_syntax
+        To write it in.
+    notes
+        What is worth knowing about it.
+    """
+
+    ds: DataSet
+    transfer_syntax: str
+    notes: tuple[str, ...]
+
+
+@overload
+def deidentify(
+    ds: DataSet,
+    profile: Profile = ...,
+    *,
+    key: bytes | str | None = ...,
+    known: Identifiers | None = ...,
+    dry_run: bool = ...,
+) -> DataSet: ...
+@overload
+def deidentify(
+    ds: Iterable[DataSet],
+    profile: Profile = ...,
+    *,
+    key: bytes | str | None = ...,
+    known: Identifiers | None = ...,
+    dry_run: bool = ...,
+) -> list[DataSet]: ...
+def deidentify(
+    ds: DataSet | Iterable[DataSet],
+    profile: Profile = BASIC_PROFILE,
+    *,
+    key: bytes | str | None = None,
+    known: Identifiers | None = None,
+    dry_run: bool = False,
+) -> Any:
+    """Return a data set without what identifies the patient, by the profile and options of PS3.15 annex E.
+
+    The result stands by itself: it holds no path and no byte of the original header.
+
+    Parameters
+    ----------
+    ds : DataSet or several
+        What belongs together has to be given together, or with one key: UIDs and pseudonyms then agree.
+    profile : Profile
+        ``BASIC_PROFILE``, or ``BASIC_PROFILE.with_options(...)``.
+    key : bytes or str, optional
+        A secret from which UIDs, pseudonyms and shifts of dates follow, the same in every run. Without one a random
+        key is made, and forgotten. Make one with ``dicomkit.deidentification.pseudonyms.new_key()``.
+    known : Identifiers, optional
+        More that identifies, to be removed from texts: names from a referral, say.
+    dry_run : bool
+        Return the table of what would change instead (see `plan`).
+
+    Returns
+    -------
+    DataSet, or a list of them, or DataFrame
+        Patient Identity Removed is YES, and De-identification Method Code Sequence tells profile and options.
+
+    Raises
+    ------
+    UnsupportedError
+        For a DICOMDIR: make a new one from the de-identified files.
+    PixelError
+        When pixels are to be cleaned and can't be.
+
+    Examples
+    --------
+    >>> ds = DataSet(PatientName="Doe^Jane", PatientID="4711", StudyDate="20240131", PatientBirthName="Roe", Rows=2)
+    >>> clean = deidentify(ds, key="secret of the trial")
+    >>> clean.PatientID, clean.PatientID == clean.PatientName, clean.StudyDate, "PatientBirthName" in clean, clean.Rows
+    ('7ZAHYHYMHRDN', True, None, False, 2)
+    >>> clean.PatientIdentityRemoved, clean.DeidentificationMethodCodeSequence[0].CodeValue
+    ('YES', '113100')
+    """
+    if dry_run:
+        return plan(ds, profile, key=key, known=known)
+    rules, pseudonyms = Rules.of(profile), Pseudonyms.of(key)
+    if isinstance(ds, DataSet):
+        return standing_alone(applied(ds, rules, pseudonyms, known))
+    return [standing_alone(applied(one, rules, pseudonyms, known)) for one in ds]
+
+
+def plan(
+    ds: DataSet | Iterable[DataSet],
+    profile: Profile = BASIC_PROFILE,
+    *,
+    key: bytes | str | None = None,
+    known: Identifiers | None = None,
+) -> pd.DataFrame:
+    """Return the table of what `deidentify` would change: path, action, before, after, reason.
+
+    With several data sets the table has their number in a first column, ``dataset``. It holds what identifies: it is
+    for the eyes of those who may see the originals.
+
+    Examples
+    --------
+    >>> table = plan(DataSet(PatientName="Doe^Jane", Rows=2), key="secret of the trial")
+    >>> table.loc[0, ["path", "action", "before"]].tolist()
+    ['PatientName', 'Z', 'Doe^Jane']
+    """
+    rules, pseudonyms = Rules.of(profile), Pseudonyms.of(key)
+    if isinstance(ds, DataSet):
+        return to_frame(_changes(ds, rules, pseudonyms, known))
+    import pandas as pd
+
+    tables = [to_frame(_changes(one, rules, pseudonyms, known)) for one in ds]
+    table = pd.concat(tables, keys=range(len(tables)), names=["dataset"]) if tables else to_frame(())
+    return table.reset_index(level="dataset").reset_index(drop=True) if tables else table
+
+
+def applied(
+    ds: DataSet,
+    rules: Rules,
+    pseudonyms: Pseudonyms,
+    known: Identifiers | None = None,
+    record: list[Change] | None = None,
+) -> Deidentified:
+    """De-identify a data set; what is not touched still refers to the original's bytes.
+
+    Parameters
+    ----------
+    record
+        Where to note each change.
+    """
+    if DIRECTORY_RECORDS in ds:
+        raise UnsupportedError("a DICOMDIR is not de-identified", hint="make a new one from the de-identified files")
+    profile = rules.profile
+    job = Job.of(ds, rules, pseudonyms, known, record)
+    pixels = cleaned_pixels(ds, profile)
+    if pixels.done and pixels.ds is not ds:
+        job.note((), 0x7FE00010, "C", ds.get("PixelData"), pixels.ds.get("PixelData"), ", ".join(pixels.done))
+    result = without_identity(without_comments(pixels.ds), job)
+    if profile.sweep:
+        result = swept(result, job)
+    result = _marked(result, ds, profile, job)
+    notes = ()
+    if ds.get("BurnedInAnnotation") == "YES" and not profile.clean_pixel_data:
+        notes = ("BurnedInAnnotation is YES, and the pixels are not cleaned",)
+    return Deidentified(DataSet(result.elements()), pixels.transfer_syntax, notes)
+
+
+def standing_alone(made: Deidentified) -> DataSet:
+    """Return a data set that holds no byte of the original but its large values, in its own transfer syntax."""
+    large = [element for element in made.ds.elements() if isinstance(element.value, (Bulk, Fragments))]
+    small = made.ds.drop(*(element.tag for element in large))
+    ds = read(to_part10(small, made.transfer_syntax, anonymous=True), transfer_syntax=made.transfer_syntax)
+    return ds.assign(large) if large else ds
+
+
+def _changes(
+    ds: DataSet, rules: Rules, pseudonyms: Pseudonyms, known: Identifiers | None
+) -> Iterator[Change]:
+    record: list[Change] = []
+    applied(ds, rules, pseudonyms, known, record)
+    yield from (change for change in record if change.before != change.after or change.action == "X")
+
+
+def _marked(ds: DataSet, original: DataSet, profile: Profile, job: Job) -> DataSet:
+    """Write what was done (PS3.15 E.1.1, E.2, E.3.1, E.3.2, E.3.6)."""
+    dates = "UNMODIFIED" if profile.retain_dates == "full" else "MODIFIED" if profile.retain_dates else "REMOVED"
+    before = str(original.get("LongitudinalTemporalInformationModified"))
+    if _LESS_FAITHFUL.get(before, 0) > _LESS_FAITHFUL[dates]:
+        dates = before  # dates that were modified once are not unmodified now
+    codes = [
+        item
+        for item in ds.all("DeidentificationMethodCodeSequence")
+        if is_method(item.get("CodingSchemeDesignator"), item.get("CodeValue"))
+    ]
+    stated = {item.CodeValue for item in codes}
+    codes += [
+        DataSet(CodeValue=code.value, CodingSchemeDesignator=code.scheme, CodeMeaning=code.meaning)
+        for code in profile.methods
+        if code.value not in stated
+    ]
+    methods = [text for text in map(str, ds.all("DeidentificationMethod")) if text != _METHOD]
+    marks: dict[str, Any] = {
+        "PatientIdentityRemoved": "YES",
+        "DeidentificationMethod": (*methods, _METHOD),
+        "DeidentificationMethodCodeSequence": codes,
+        "LongitudinalTemporalInformationModified": dates,
+    }
+    if profile.clean_pixel_data and "PixelData" in ds:
+        marks["BurnedInAnnotation"] = "NO"
+    if profile.clean_recognizable_visual_features is not None and "PixelData" in ds:
+        marks["RecognizableVisualFeatures"] = "NO"
+    for keyword, value in marks.items():
+        made = Element.of(keyword, value)
+        job.note((), made.tag, "added", ds.get(keyword), made.value, "PS3.15 E.1.1, E.2, E.3")
+    return ds.assign(marks)

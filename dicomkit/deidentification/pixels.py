@@ -1,0 +1,235 @@
+"""Pixel data without what is burned in, hidden in unused bits, or written into the comments of coded streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dicomkit.dataset.element import Element
+from dicomkit.deidentification.graphics import overlay_bits
+from dicomkit.deidentification.profile import Profile
+from dicomkit.deidentification.redaction import OutsideUltrasoundRegions, Redaction
+from dicomkit.errors import DicomError, PixelError, UnsupportedError
+from dicomkit.pixels.description import PixelDescription, describe
+from dicomkit.pixels.frames import frame_with_notes
+from dicomkit.values.fragments import Fragments
+from dicomkit.values.tag import Tag
+from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
+
+if TYPE_CHECKING:
+    from dicomkit.dataset.dataset import DataSet
+
+Change = Callable[[NDArray[Any], int], NDArray[Any]]
+"""Takes a frame and its number, and returns what takes its place."""
+
+PIXEL_ATTRIBUTES = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_NEVER_BURNED_IN = frozenset(("CT", "MR", "PT", "NM"))
+_WHITE_AT_ZERO = "MONOCHROME1"
+_BLACK_YBR = (0, 128, 128)
+
+
+class Cleaned(NamedTuple):
+    """A data set whose pixels are cleaned, the transfer syntax to write it in, and what was done."""
+
+    ds: DataSet
+    transfer_syntax: str
+    done: tuple[str, ...]
+
+
+def cleaned_pixels(ds: DataSet, profile: Profile) -> Cleaned:
+    """Clean the pixels of a data set as the profile says; without pixels, or need, it stays as it is.
+
+    Raises
+    ------
+    PixelError
+        When frames can't be decoded, or nothing tells where in them something is burned in.
+    """
+    syntax = ds.transfer_syntax.uid
+    attribute = next((keyword for keyword in PIXEL_ATTRIBUTES if keyword in ds), None)
+    if attribute is None:
+        return Cleaned(ds, syntax, ())
+    steps: list[Change] = []
+    done: list[str] = []
+    if profile.clean_pixel_data:
+        rules = _rules(profile)
+        if _needs_cleaning(ds, rules):
+            steps.append(lambda frame, number: _blanked(ds, frame, number, rules))
+        done.append("clean_pixel_data")
+    if profile.clean_recognizable_visual_features is not None:
+        change = profile.clean_recognizable_visual_features
+        steps.append(lambda frame, number: _by_user(change, ds, frame, number))
+        done.append("clean_recognizable_visual_features")
+    hidden = attribute == "PixelData" and overlay_bits(ds)
+    if steps or hidden:
+        # Decoding leaves the stored values only: bits of overlays are gone.
+        ds, syntax = rewritten(ds, steps)
+        done += ["overlay bits"] if hidden else []
+    return Cleaned(ds, syntax, tuple(done))
+
+
+def rewritten(ds: DataSet, steps: list[Change]) -> tuple[DataSet, str]:
+    """Return a data set whose frames went through functions, and its transfer syntax.
+
+    It is native, little-endian. An encoder for the data set's own transfer syntax would be asked here.
+    """
+    description = describe(ds)
+    frames, photometric = [], description.photometric_interpretation
+    for number in range(description.number_of_frames):
+        decoded = frame_with_notes(ds, number)
+        array, photometric = decoded.array, decoded.photometric_interpretation
+        for step in steps:
+            array = step(array, number)
+        frames.append(array)
+    return ds.assign(_native(description, frames, photometric)).drop(*_gone(ds)), EXPLICIT_VR_LITTLE_ENDIAN
+
+
+def _native(description: PixelDescription, frames: list[NDArray[Any]], photometric: str) -> list[Element]:
+    """The elements that describe native frames, and hold them."""
+    stack = np.stack(frames)
+    if description.attribute != "PixelData":
+        return [Element.of(description.attribute, stack.astype(stack.dtype.newbyteorder("<")).tobytes())]
+    single_bit = description.bits_allocated == 1
+    data = np.packbits(stack.ravel(), bitorder="little") if single_bit else stack.astype(stack.dtype.newbyteorder("<"))
+    raw = data.tobytes()
+    allocated = 1 if single_bit else 8 * stack.dtype.itemsize
+    made = {
+        "PhotometricInterpretation": photometric,
+        "BitsAllocated": allocated,
+        "BitsStored": description.bits_stored,
+        "HighBit": description.bits_stored - 1,
+    }
+    if description.samples_per_pixel > 1:
+        made["PlanarConfiguration"] = 0
+    vr = "OW" if allocated > 8 else "OB"
+    pixels = Element.of("PixelData", raw + bytes(len(raw) % 2), vr)
+    return [*(Element.of(keyword, value) for keyword, value in made.items()), pixels]
+
+
+def _gone(ds: DataSet) -> list[str]:
+    """What is no longer true of changed, native pixels."""
+    keywords = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths", "SmallestImagePixelValue", "LargestImagePixelValue")
+    return [keyword for keyword in keywords if keyword in ds]
+
+
+def _rules(profile: Profile) -> tuple[Redaction, ...]:
+    chosen = profile.clean_pixel_data
+    if chosen is True:
+        return (OutsideUltrasoundRegions(),)
+    return chosen if isinstance(chosen, tuple) else (chosen,)  # type: ignore[return-value]
+
+
+def _needs_cleaning(ds: DataSet, rules: tuple[Redaction, ...]) -> bool:
+    """Whether the frames have to be gone through; an error where that can't be told and no rule applies."""
+    probe = np.zeros((int(ds.get("Rows") or 1), int(ds.get("Columns") or 1)), np.uint8)
+    static = [rule for rule in rules if type(rule).__name__ != "DetectedText"]
+    if len(static) < len(rules) or any(rule.areas(ds, probe) is not None for rule in static):
+        return True
+    stated, modality = ds.get("BurnedInAnnotation"), ds.get("Modality")
+    if stated == "NO" or (stated != "YES" and modality in _NEVER_BURNED_IN):
+        return False
+    raise PixelError(
+        f"nothing tells where in this image of modality {modality} something is burned in",
+        tag=Tag.of("BurnedInAnnotation"),
+        hint="give clean_pixel_data rectangles or a text detection that fit it",
+    )
+
+
+def _blanked(ds: DataSet, frame: NDArray[Any], number: int, rules: tuple[Redaction, ...]) -> NDArray[Any]:
+    """A frame in which all that the rules name is black."""
+    masks = [mask for rule in rules if (mask := rule.areas(ds, frame)) is not None]
+    if not masks:
+        return frame
+    mask = np.logical_or.reduce(masks)
+    if mask.shape != frame.shape[:2]:
+        raise PixelError(f"a rule gave a mask of {mask.shape} for a frame of {frame.shape[:2]}", frame=number)
+    blank = frame.copy()
+    blank[mask] = _black(ds, frame)
+    return blank
+
+
+def _black(ds: DataSet, frame: NDArray[Any]) -> Any:
+    """The stored value that shows black, and lies within the values of the frame where zero is not the least."""
+    photometric = str(ds.get("PhotometricInterpretation") or "")
+    if photometric.startswith("YBR") and frame.ndim == 3:
+        return np.array(_BLACK_YBR, frame.dtype)
+    if photometric == _WHITE_AT_ZERO:
+        return frame.max()
+    return frame.min() if frame.dtype.kind in "if" else frame.dtype.type(0)
+
+
+def _by_user(change: Callable[..., Any], ds: DataSet, frame: NDArray[Any], number: int) -> NDArray[Any]:
+    """What the user's function makes of a frame; its errors name the frame."""
+    try:
+        made = np.asarray(change(frame.copy(), ds))
+    except DicomError:
+        raise
+    except Exception as error:
+        raise PixelError(f"clean_recognizable_visual_features failed: {error}", frame=number) from error
+    if made.shape != frame.shape or not np.can_cast(made.dtype, frame.dtype, "same_kind"):
+        raise PixelError(f"a frame of {frame.shape} {frame.dtype} came back as {made.shape} {made.dtype}", frame=number)
+    return made.astype(frame.dtype, copy=False)
+
+
+_JPEG_START = b"\xff\xd8"
+_COMMENT = 0xFE
+_APPLICATION = range(0xE0, 0xF0)
+_KEPT_SEGMENTS = ((0xE0, b"JFIF\0"), (0xEE, b"Adobe"), (0xE8, b"SPIFF"))
+_START_OF_SCAN = 0xDA
+
+
+def without_comments(ds: DataSet) -> DataSet:
+    """Return a data set whose JPEG streams have no comments and application data, which may hold anything.
+
+    What a decoder needs stays: JFIF, Adobe and SPIFF headers. Others than JPEG streams stay as they are.
+    """
+    value = ds.get("PixelData")
+    if not isinstance(value, Fragments):
+        return ds
+    parts = [_without_segments(part) for part in value.parts]
+    if all(new is old for new, old in zip(parts, value.parts, strict=True)):
+        return ds
+    made = Fragments.of(parts)
+    if not (value.offset_table or "ExtendedOffsetTable" in ds):
+        return ds.assign([Element(Tag.of("PixelData"), "OB", made)])
+    # Each frame still starts with the fragment that it started with.
+    places = dict(zip(value.item_offsets, made.item_offsets, strict=True))
+    table = np.frombuffer(value.offset_table[: len(value.offset_table) // 4 * 4], "<u4").tolist()
+    if len(parts) == (ds.get("NumberOfFrames") or 1):
+        table = list(made.item_offsets)
+    elif table and all(offset in places for offset in table):
+        table = [places[offset] for offset in table]
+    else:
+        hint = "decode the pixel data first, or take the option to clean it"
+        raise UnsupportedError("comments in coded frames with an offset table that can't be followed", hint=hint)
+    pixels = Element(Tag.of("PixelData"), "OB", Fragments.of(parts, np.array(table, "<u4").tobytes()))
+    return ds.assign([pixels]).drop("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
+
+
+def _without_segments(part: Any) -> Any:
+    """A fragment without the segments before its first scan that are comments; itself where there are none."""
+    head = part[:4096] if isinstance(part, bytes) else part.read(0, 4096)
+    if head[:2] != _JPEG_START:
+        return part
+    at, kept, found = 2, [_JPEG_START], False
+    data = head
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _START_OF_SCAN:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        end = at + 2 + length
+        if end + 4 > len(data) and len(data) < len(part):
+            data = bytes(part)
+            continue
+        body = data[at + 4 : end]
+        telling = marker == _COMMENT or (
+            marker in _APPLICATION and not any(marker == kind and body.startswith(name) for kind, name in _KEPT_SEGMENTS)
+        )
+        if telling:
+            found = True
+        else:
+            kept.append(data[at:end])
+        at = end
+    if not found:
+        return part
+    return b"".join((*kept, bytes(part)[at:]))

@@ -1,0 +1,154 @@
+"""A second look at what remains: names, numbers and places that the rules removed, but that stand elsewhere as well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from dicomkit.dataset.element import Element
+from dicomkit.deidentification.changes import Path
+from dicomkit.deidentification.identifiers import Identifiers, squash, telling_id, telling_words, words_of
+from dicomkit.deidentification.job import Job
+from dicomkit.deidentification.replacements import PSEUDONYMS
+from dicomkit.deidentification.text import pattern_of, tidy
+from dicomkit.encoding.writer import to_bytes
+from dicomkit.errors import ValueFormatError
+from dicomkit.sources import Bulk
+from dicomkit.standard.uids import uid_entry
+from dicomkit.values.fragments import Fragments
+from dicomkit.values.tag import Tag
+
+if TYPE_CHECKING:
+    from dicomkit.dataset.dataset import DataSet
+
+_TEXT = frozenset(("LO", "LT", "SH", "ST", "UC", "UT", "UR", "PN", "AE"))
+_BLOB = frozenset(("OB", "OW", "UN"))
+_REASON = "stood in an attribute that was removed"
+
+
+def swept(ds: DataSet, job: Job) -> DataSet:
+    """Return a data set in which nothing is left of what is known to identify.
+
+    Most data sets are told to be clean by one search through their bytes.
+    """
+    tokens = job.identifiers.tokens
+    if not tokens or not mentions(small_part(ds), tokens):
+        return ds
+    return _swept(ds, job, (), ())
+
+
+def small_part(ds: DataSet) -> bytes:
+    """Return the bytes of a data set without its pixel data and other large values, in Explicit VR Little Endian."""
+    large = [element.tag for element in ds.elements() if isinstance(element.value, (Bulk, Fragments))]
+    return to_bytes(ds.drop(*large) if large else ds)
+
+
+def mentions(data: bytes, tokens: Iterable[bytes]) -> bool:
+    """Whether one of some squashed words stands in bytes, in whatever case and with whatever separators."""
+    squashed = squash(data)
+    return any(token in squashed for token in tokens)
+
+
+def _swept(ds: DataSet, job: Job, place: tuple[int, ...], path: Path) -> DataSet:
+    edits = []
+    for element in ds.elements():
+        tag = element.tag
+        if _left_alone(tag, job, place):
+            continue
+        if element.vr == "SQ":
+            inside, step = (*place, int(tag)), (*path, tag.keyword or str(tag))
+            items = tuple(_swept(item, job, inside, (*step, n)) for n, item in enumerate(element.value or ()))
+            if any(new is not old for new, old in zip(items, element.value or (), strict=True)):
+                edits.append(Element(tag, "SQ", items))
+            continue
+        value = _without(element, job)
+        if value is not element.value:
+            try:
+                made = Element.of(tag, value, element.vr)
+            except ValueFormatError:
+                made = Element.of(tag, None, element.vr)
+            edits.append(made)
+            job.note(path, tag, "sweep", element.value, made.value, _REASON)
+    return ds.assign(edits) if edits else ds
+
+
+def _left_alone(tag: Tag, job: Job, place: tuple[int, ...]) -> bool:
+    """What the user has decided about, and pseudonyms."""
+    rules = job.rules
+    if tag in PSEUDONYMS or tag in rules.everywhere or (*place, tag) in rules.by_path:
+        return True
+    return tag.is_private and any(numbered & 0xFF == tag & 0xFF for _, numbered in rules.private)
+
+
+def _without(element: Element, job: Job) -> Any:
+    """The value without what identifies; the very same value where there is nothing."""
+    value, vr = element.value, element.vr
+    if value is None or isinstance(value, (Bulk, Fragments)):
+        return value
+    if vr in _TEXT:
+        return _each(value, lambda text: _without_text(text, pattern_of(job.identifiers)))
+    if vr == "CS":
+        return _each(value, lambda text: _without_text(text, _certain(job.identifiers)))
+    if vr == "UI":
+        return _each(value, lambda uid: _without_id(uid, job))
+    if vr in _BLOB:
+        masked = masked_bytes(value, job.identifiers)
+        return value if masked == value else masked
+    return value
+
+
+def _each(value: Any, change: Any) -> Any:
+    """Change each text of a value; the very same value where none changes."""
+    values = value if isinstance(value, tuple) else (value,)
+    changed = tuple(change(part) if isinstance(part, str) else part for part in values)
+    if changed == values:
+        return value
+    kept = tuple(part or None for part in changed)
+    return None if not any(kept) else kept if isinstance(value, tuple) else kept[0]
+
+
+def _without_text(text: str, pattern: re.Pattern[str] | None) -> str:
+    if pattern is None:
+        return text
+    cleaned = pattern.sub(" ", text)
+    return text if cleaned == text else tidy(cleaned)
+
+
+def _certain(identifiers: Identifiers) -> re.Pattern[str] | None:
+    """For code strings, whose defined terms may be words of a name: numbers only, and no names."""
+    return pattern_of(Identifiers(ids=identifiers.ids))
+
+
+def _without_id(uid: str, job: Job) -> str:
+    """Another UID, where a number that identifies is one of its parts."""
+    digits = {"".join(filter(str.isdigit, text)).lstrip("0") for text in job.identifiers.ids if telling_id(text)}
+    parts = {part.lstrip("0") for part in uid.split(".")}
+    return job.pseudonyms.uid(uid) if parts & {text for text in digits if len(text) > 4} and not uid_entry(uid) else uid
+
+
+def masked_bytes(data: bytes, identifiers: Identifiers) -> bytes:
+    """Overwrite what identifies by X, in ASCII, UTF-8, Latin-1 and UTF-16; lengths stay.
+
+    Examples
+    --------
+    >>> masked_bytes(b'{"name": "DOE^jane"}', Identifiers(names=frozenset(["Doe^Jane"])))
+    b'{"name": "XXX^XXXX"}'
+    """
+    pattern = _byte_pattern(identifiers.names, identifiers.ids)
+    return data if pattern is None else pattern.sub(lambda match: b"X" * len(match[0]), data)
+
+
+@lru_cache(256)
+def _byte_pattern(names: frozenset[str], ids: frozenset[str]) -> re.Pattern[bytes] | None:
+    words = {word for name in names for words in words_of(name) for word in telling_words(words)}
+    words |= {text for text in ids if telling_id(text)}
+    encoded = {
+        written.encode(codec, "ignore")
+        for word in words
+        for written in (word, word.lower(), word.upper(), word.title())
+        for codec in ("utf-8", "latin-1", "utf-16-le")
+    }
+    choices = sorted((re.escape(form) for form in encoded if len(form) > 2), key=lambda form: (-len(form), form))
+    return re.compile(b"|".join(choices), re.IGNORECASE) if choices else None

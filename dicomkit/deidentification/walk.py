@@ -1,0 +1,212 @@
+"""The walk through a data set and its nested items, which decides about every element and applies the action."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from dicomkit.dataset.edit import DROP
+from dicomkit.dataset.element import Element
+from dicomkit.deidentification.changes import Path
+from dicomkit.deidentification.content import CONTENT_SEQUENCES, cleaned_content
+from dicomkit.deidentification.dummies import SEQUENCES, TEXT_OBJECT, blank_document, dummy
+from dicomkit.deidentification.graphics import dropped_groups
+from dicomkit.deidentification.job import Job
+from dicomkit.deidentification.private import private_rules
+from dicomkit.deidentification.profile import Replace
+from dicomkit.deidentification.replacements import (
+    TEMPORAL,
+    TEXT,
+    Made,
+    cleaned_value,
+    dummied,
+    emptied,
+    other_uid,
+)
+from dicomkit.deidentification.rules import Rule, for_type
+from dicomkit.errors import DicomError
+from dicomkit.standard.attributes import vr_of
+from dicomkit.values.tag import Tag
+
+if TYPE_CHECKING:
+    from dicomkit.dataset.dataset import DataSet
+
+Mode = Literal["keep", "clean", "dummy"]
+"""What happens to texts that no rule mentions: outside and inside of sequences that are cleaned or replaced."""
+
+DOCUMENT, DOCUMENT_LENGTH, MEDIA_TYPE = 0x00420011, 0x00420015, 0x00420012
+GRAPHIC_ANNOTATIONS = 0x00700001
+PRIVATE_CHARACTERISTICS = 0x00080300
+_STRAY_GROUPS = frozenset((0x0000, 0x0002, 0x0004))
+_KEPT = Rule("K", "")
+_BY_DATE_OPTION = {
+    None: Rule("X/Z/D", "a date or time, though not in table E.1-1"),
+    "full": _KEPT,
+    "modified": Rule("C", "option retain_modified_dates, though not in table E.1-1"),
+}
+_NAME = Rule("X/Z/D", "a person's name, though not in table E.1-1")
+_STRAY = Rule("X", "command, file meta and directory elements don't belong here")
+_UNKNOWN = Rule("X", "not in the data dictionary")
+
+
+def without_identity(
+    ds: DataSet, job: Job, place: tuple[int, ...] = (), path: Path = (), mode: Mode = "keep"
+) -> DataSet:
+    """Return a data set in which the rules are applied to every element.
+
+    Parameters
+    ----------
+    place, path
+        The sequences around it, as tags, and as a path with the numbers of items.
+    mode
+        What happens to texts that no rule mentions.
+    """
+    edits: list[Element] = []
+    drops: list[int] = []
+    gone = dropped_groups(ds, job)
+    privates = private_rules(ds, job, place)
+    for element in ds.elements():
+        tag = element.tag
+        if tag.element == 0 and not place and tag.group not in _STRAY_GROUPS:
+            continue  # a group length, which is never written
+        if tag.is_private:
+            rule = privates.get(tag)
+        elif tag.group in gone:
+            rule = Rule("X", gone[tag.group])
+        else:
+            rule = job.rules.of_attribute(tag, place) or _unlisted(element, job, mode)
+        if rule is None or rule is _KEPT:
+            if element.vr != "SQ":
+                continue
+            rule = _KEPT
+        made, action = _applied(element, rule, ds, job, place, path, mode)
+        if made is DROP:
+            drops.append(tag)
+        elif made is element:
+            continue
+        else:
+            assert isinstance(made, Element)
+            edits.append(made)
+        if rule is not _KEPT:
+            job.note(path, tag, action, element.value, None if made is DROP else made.value, rule.reason)
+    edits += _consequences(ds, edits)
+    result = ds.assign(edits) if edits else ds
+    return result.drop(*drops) if drops else result
+
+
+def _unlisted(element: Element, job: Job, mode: Mode) -> Rule | None:
+    """The rule for an element that the table does not mention."""
+    tag, vr = element.tag, element.vr
+    if tag.group in _STRAY_GROUPS:
+        return _STRAY
+    if tag == PRIVATE_CHARACTERISTICS and not job.rules.profile.retain_safe_private:
+        return Rule("X", "describes private attributes, which are removed")
+    if vr in TEMPORAL:
+        return _BY_DATE_OPTION[job.rules.profile.retain_dates]
+    if vr == "PN":
+        return _NAME
+    if vr_of(tag) is None:
+        return _UNKNOWN
+    if mode != "keep" and vr in TEXT and vr != "CS":
+        return Rule("C" if mode == "clean" else "D", "within a sequence that is cleaned or replaced")
+    return None
+
+
+def _applied(
+    element: Element, rule: Rule, ds: DataSet, job: Job, place: tuple[int, ...], path: Path, mode: Mode
+) -> tuple[Made, str]:
+    """The element that a rule makes of another, and the action that it came to."""
+    action = rule.action
+    if isinstance(action, Replace):
+        return Element.of(element.tag, action.value, element.vr), "D"
+    if not isinstance(action, str):
+        return _given(element, action), "override"
+    if "/" in action or action in "ZD":
+        action = for_type(action, job.type_of(place, element.tag))
+    if action == "X":
+        return DROP, "X"
+    if element.vr == "SQ":
+        return _sequence(element, action, job, place, path, mode), action
+    if vr_of(element.tag) == "SQ":
+        return DROP, "X"  # items that can't be read can't be kept
+    if action == "C":
+        made = cleaned_value(element, job)
+        if made is not None:
+            return made, "C"
+        action = for_type(_basic(element, job, place), job.type_of(place, element.tag))
+        if action in "XCK":
+            return DROP, "X"
+    if action == "Z":
+        return emptied(element, job), "Z"
+    if action == "U":
+        return other_uid(element, job), "U"
+    if action == "D":
+        if element.tag == DOCUMENT:
+            return Element.of(element.tag, blank_document(ds.get(MEDIA_TYPE)), element.vr), "D"
+        return dummied(element, job), "D"
+    return element, "K"
+
+
+def _basic(element: Element, job: Job, place: tuple[int, ...]) -> str:
+    """What the basic profile does with an attribute that can't be cleaned."""
+    from dicomkit.standard.confidentiality import protected_attribute
+
+    row = protected_attribute(element.tag)
+    return row.action if row is not None else "X/Z/D"
+
+
+def _given(element: Element, function: Any) -> Made:
+    """What the user's function makes of an element; its errors name the tag."""
+    try:
+        made = function(element)
+    except DicomError:
+        raise
+    except Exception as error:
+        raise DicomError(f"the override failed: {type(error).__name__}: {error}", tag=element.tag) from error
+    return made if isinstance(made, Element) or made is DROP else Element.of(element.tag, made, element.vr)
+
+
+def _sequence(
+    element: Element, action: str, job: Job, place: tuple[int, ...], path: Path, mode: Mode
+) -> Made:
+    """Apply an action to a sequence: to all of its items, or to itself."""
+    from dicomkit.dataset.dataset import DataSet
+
+    tag, items = element.tag, element.value
+    if not items:
+        return element
+    if action == "Z":
+        return Element.of(tag, (), "SQ")
+    inside = (*place, tag)
+    if action == "D" and tag in SEQUENCES:
+        return Element.of(tag, (DataSet(SEQUENCES[tag]),), "SQ")
+    if action == "C" and tag in CONTENT_SEQUENCES:
+        made = cleaned_content(items, job, inside, (*path, tag.keyword), without_identity)
+    else:
+        inner: Mode = "clean" if action == "C" else "dummy" if action == "D" else mode
+        steps = [(*path, tag.keyword or str(tag), number) for number in range(len(items))]
+        made = tuple(
+            without_identity(item, job, inside, step, inner) for item, step in zip(items, steps, strict=True)
+        )
+        if action == "D" and tag == GRAPHIC_ANNOTATIONS:
+            made = tuple(_blank_annotation(item) for item in made)
+    unchanged = len(made) == len(items) and all(new is old for new, old in zip(made, items, strict=True))
+    return element if unchanged else Element(tag, "SQ", made)
+
+
+def _blank_annotation(item: DataSet) -> DataSet:
+    """A graphic annotation on the same layer of the same images, that says nothing (PS3.3 C.10.5)."""
+    from dicomkit.dataset.dataset import DataSet
+
+    kept = {key: item.element(key) for key in ("ReferencedImageSequence", "GraphicLayer") if key in item}
+    return DataSet({**kept, "TextObjectSequence": [TEXT_OBJECT]})
+
+
+def _consequences(ds: DataSet, edits: list[Element]) -> list[Element]:
+    """Elements that depend on those that changed."""
+    document = next((edit for edit in edits if edit.tag == DOCUMENT), None)
+    if document is None or DOCUMENT_LENGTH not in ds:
+        return []
+    return [Element.of(Tag(DOCUMENT_LENGTH), len(document.value), "UL")]
+
+
+__all__ = ["Mode", "dummy", "without_identity"]

@@ -1,0 +1,146 @@
+"""The header of one of many files: what a volume asks of a DataSet, answered from a few elements picked out of it."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dicomkit.dataset.dataset import DataSet
+from dicomkit.dataset.index import Index, to_word, vr_word
+from dicomkit.encoding.part10 import parse
+from dicomkit.encoding.pick import Picked, Wanted, pick
+from dicomkit.sources import Bulk, Source, open_source
+from dicomkit.values.decode import decode_value
+from dicomkit.values.tag import Tag
+from dicomkit.values.transfer_syntax import TransferSyntax
+from dicomkit.values.vr import VRS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_PLAIN = {
+    vr_word(name): name for name in ("AE", "AS", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "TM", "UI", "UL", "US")
+}
+_TEXT = {vr_word(vr.name): vr.name for vr in VRS.values() if vr.name in ("LO", "SH")}
+_PIXEL_DATA, _BULK_SIZE = 0x00107FE0, 1 << 16
+
+
+class Header:
+    """A DataSet of a few elements, as far as `get`, ``in``, `path` and `transfer_syntax` go; `dataset` is the rest.
+
+    Values are decoded each time they are asked for, but equal bytes only once in a series.
+    """
+
+    __slots__ = ("_data", "_dataset", "_found", "_places", "_rows", "_source", "transfer_syntax")
+
+    def __init__(self, found: Picked, source: Source) -> None:
+        rows = found.rows
+        self._found = found
+        self._rows = rows
+        self._source = source
+        self._places = dict(zip(rows[0::4], range(0, len(rows), 4), strict=True))
+        self._data = found.windows[0][1]
+        self._dataset: DataSet | None = None
+        self.transfer_syntax = _transfer_syntax(found.syntax)
+
+    @property
+    def path(self) -> str | None:
+        """The path that it was read from."""
+        return getattr(self._source, "path", None)
+
+    @property
+    def dataset(self) -> DataSet:
+        """The same elements as a DataSet."""
+        if self._dataset is None:
+            found = self._found
+            index = Index(array("Q", found.rows), self._source, tuple(found.windows), self.transfer_syntax)
+            self._dataset = DataSet.of_index(index)
+        return self._dataset
+
+    def get(self, key: int | str, default: Any = None) -> Any:
+        """Return the value of a tag or keyword, or a default."""
+        tag = _tag(key) if isinstance(key, str) else key
+        word = tag >> 16 | (tag & 0xFFFF) << 16
+        place = self._places.get(word)
+        if place is None:
+            return default
+        _, kind, length, position = self._rows[place : place + 4]
+        name = _PLAIN.get(kind)
+        if name is not None or kind in _TEXT:
+            raw = self._data[position : position + length]
+            if len(raw) == length and (name is not None or (raw.isascii() and b"\x1b" not in raw)):
+                return _decoded(name or _TEXT[kind], raw)
+        elif word == _PIXEL_DATA and length > _BULK_SIZE and not self.transfer_syntax.encapsulated:
+            return Bulk(self._source, position, length)
+        return self.dataset.get(tag, default)
+
+    def __contains__(self, keyword: str) -> bool:
+        return _word(keyword) in self._places
+
+    def raw(self, words: Iterable[int]) -> tuple[bytes | None, ...]:
+        """Return the bytes of some values: most are the same throughout a series."""
+        get, rows, data = self._places.get, self._rows, self._data
+        places = [get(word) for word in words]
+        return tuple([None if p is None else data[rows[p + 3] : rows[p + 3] + rows[p + 2]] for p in places])
+
+    def all(self, keyword: str) -> tuple[Any, ...]:
+        """Return the values of a keyword as a tuple."""
+        return self.dataset.all(keyword)
+
+    def element(self, keyword: str) -> Any:
+        """Return an element."""
+        return self.dataset.element(keyword)
+
+
+Image: TypeAlias = DataSet | Header
+
+
+def read_header(path: str | os.PathLike[str], tags: Iterable[int]) -> Image:
+    """Read some elements of a file: the quick way, or else all of it.
+
+    Raises
+    ------
+    DicomError
+        If it can't be read.
+    """
+    with open_source(path) as opened:
+        found = pick(opened.read_at, opened.size, _wanted(frozenset(tags) if not isinstance(tags, frozenset) else tags))
+        return parse(opened) if found is None else Header(found, opened.source)
+
+
+def dataset_of(image: Image) -> DataSet:
+    """Give the DataSet of an image."""
+    return image.dataset if isinstance(image, Header) else image
+
+
+@lru_cache(4096)
+def _decoded(vr: str, raw: bytes) -> Any:
+    return decode_value(vr, raw)
+
+
+@cache
+def _tag(keyword: str) -> int:
+    return int(Tag.of(keyword))
+
+
+@cache
+def _word(keyword: str) -> int:
+    return to_word(_tag(keyword))
+
+
+@cache
+def words(keywords: tuple[str, ...]) -> tuple[int, ...]:
+    """Give the words of tags, as `Header.raw` wants them."""
+    return tuple(map(_word, keywords))
+
+
+@cache
+def _wanted(tags: frozenset[int]) -> Wanted:
+    return Wanted.of(tags)
+
+
+@lru_cache(64)
+def _transfer_syntax(uid: bytes) -> TransferSyntax:
+    return TransferSyntax.of(uid.decode("latin-1"))

@@ -1,0 +1,92 @@
+"""What is picked out of a file is what a DataSet of it has."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_series import along_z, made_series, ramp
+from realdata import all_dicom_files, needs_data, real_file
+
+import dicomkit as dk
+from dicomkit.errors import DicomError
+from dicomkit.pixels.description import describe
+from dicomkit.volumes.facts import PLACE, collect, wanted_tags
+from dicomkit.volumes.header import Header, dataset_of, read_header
+from dicomkit.volumes.voxels import described
+
+
+def same(a: object, b: object) -> bool:
+    return a == b or (a != a and b != b)
+
+
+@needs_data
+def test_every_wanted_value_of_every_real_file() -> None:
+    quick = 0
+    for path in all_dicom_files():
+        try:
+            ds = dk.read(path)
+        except DicomError:
+            with pytest.raises(DicomError):
+                read_header(path, wanted_tags())
+            continue
+        header = read_header(path, wanted_tags())
+        quick += isinstance(header, Header)
+        assert header.path == ds.path
+        assert header.transfer_syntax == ds.transfer_syntax
+        for tag in wanted_tags():
+            assert same(header.get(tag), ds.get(tag)), (path, tag)
+            if tag.keyword:
+                assert same(header.get(tag.keyword), ds.get(tag)), (path, tag)
+                assert (tag.keyword in header) == (tag in ds), (path, tag)
+        try:
+            description = describe(ds)
+        except DicomError:
+            continue
+        assert described([header, header]) == [description] * 2, path
+    assert quick > 200
+
+
+@needs_data
+def test_facts_of_headers_and_of_data_sets_are_the_same() -> None:
+    for folder in ("05_series_ct/philips_head", "06_series_mr/dicom2nifti/siemens", "06_series_mr/siemens_nih/mr_0004"):
+        paths = sorted(p for p in real_file(folder).rglob("*") if p.is_file() and p.suffix in ("", ".dcm"))
+        headers = collect(read_header(path, wanted_tags()) for path in paths)
+        whole = collect(map(dk.read, paths))
+        for name in PLACE:
+            assert np.array_equal(headers[name], whole[name], equal_nan=headers[name].dtype != object), (folder, name)
+        assert np.array_equal(headers.frame, whole.frame)
+        assert np.array_equal(headers.top, whole.top)
+
+
+@needs_data
+def test_a_header_can_become_a_data_set_and_be_sent() -> None:
+    header = read_header(real_file("03_pet/1.dcm"), wanted_tags())
+    ds = dataset_of(header)
+    assert ds.Rows == 168
+    assert dataset_of(ds) is ds
+    assert header.all("ImageType") == ("ORIGINAL", "PRIMARY")
+    assert header.element("Rows").vr == "US"
+    assert header.get("PatientComments", "none") == "none"
+    assert pickle.loads(pickle.dumps(ds)) == ds
+
+
+def test_a_series_that_changes_midway_is_not_taken_for_alike(tmp_path: Path) -> None:
+    from test_volumes_load import write_with_pydicom
+
+    pydicom = pytest.importorskip("pydicom")
+    per_slice = [
+        {"RescaleSlope": s, "RescaleIntercept": 0, "PixelSpacing": [p, p]} for s, p in [(1, 1), (2, 1), (2, 3), (1, 1)]
+    ]
+    paths = []
+    for k, ds in enumerate(made_series(ramp(4, 2, 2), along_z([0, 1, 2, 3]), per_slice=per_slice)):
+        paths.append(tmp_path / f"{k}.dcm")
+        write_with_pydicom(pydicom, ds, paths[-1])
+    headers = [read_header(path, wanted_tags()) for path in paths]
+    assert all(isinstance(header, Header) for header in headers)
+    facts = collect(headers)
+    assert facts["slope"].tolist() == [1, 2, 2, 1]
+    assert facts["spacing"][:, 0].tolist() == [1, 1, 3, 1]
+    assert facts["position"][:, 2].tolist() == [0, 1, 2, 3]
