@@ -119,14 +119,14 @@ _VALUE = rf"(?:{_NAMED_UID}|{_WORD})"
 _VALUES = rf"(?:either |any of |of Value |the value )?{_VALUE}(?:(?:,? or (?:a value of |in )?|, (?:and )?){_VALUE})*"
 _CODE = r'\(([A-Z0-9.-]+), ?([A-Z0-9]+), ?"[^"]*"\)'
 _CODES = rf"(?:either )?{_CODE}(?: ?,? or {_CODE}| ?, {_CODE})*"
-_SUBJECT = r"((?:[\w' ,]|\{\w+\})*?\{\w+\}(?:,? [Vv]alue \d| value)?)"
+_SUBJECT = r"((?:[\w' ,]|\{\w+\})*?\{\w+\}(?:,? (?i:value) \d| value)?)"
 
 _ELLIPTIC = re.compile(r"(?:is|are|equals|has|does|not)\b")
 _OPENING = re.compile(r"^(?:[-–] ?)?(?:Required|[Ss]hall be present)(?: only)?,? (?:if|when):? (?:Required if )?")
 _FIRST_ITEM = re.compile(r"^Required for (?:first Item (?:of|in) [\w ]*Sequence|Control Point 0 of \{\w+\}),? or if ")
 _FIRST_ITEM_IF = re.compile(r"^Required for first Item of [\w ]*Sequence if (.*?), (?:and in subsequent|or if) ")
 _OTHERWISE = re.compile(r"[.,;]*\s*(?:[Mm]ay(?: also)? be|[Ss]hall not be|[Mm]ay not be)\b.*$")
-_REMARK = re.compile(r"[.,;]*\s*(?:- )?(?:[Ss]ee (?:Section|Note|A\.|C\.)|Note\b|\(Section).*$")
+_REMARK = re.compile(r"[.,;]*\s*(?:- )?(?:[Ss]ee (?:Section|Note|A\.|C\.)|Note\b|\(Section|overriding |in which case ).*$")
 _ALLOWED = re.compile(r"\bmay (?:also )?be present|\boptional\b", re.IGNORECASE)
 
 
@@ -240,7 +240,7 @@ def _joined(parts: list[str | None], word: str) -> str | None:
 def _with_subject(left: str, right: str) -> str:
     """Repeat the last subject of the left clause: "X is present and equals Y"."""
     subjects = re.findall(r"\{\w+\}", left)
-    if subjects and (_ELLIPTIC.match(right) or re.match(r"[Vv]alue \d ", right)):
+    if subjects and (_ELLIPTIC.match(right) or re.match(r"(?i:value) \d ", right)):
         return f"{subjects[-1]} {'is ' if right.startswith('not ') else ''}{right}"
     return right
 
@@ -263,7 +263,7 @@ def _statement(clause: str) -> str | None:
 def _subjects(text: str) -> tuple[list[str], str] | None:
     """Find the attributes that a statement is about, and whether "and" or "or" joins them."""
     number = ""
-    if match := re.match(r"(?:[Vv]alue (\d) of |the third value of )", text):
+    if match := re.match(r"(?:(?i:value) (\d) of |the third value of )", text):
         number, text = match[1] or "3", text[match.end() :]
     text = re.sub(
         r"\b(?:the|The|attribute|Attribute|either|both|value for|values? of|a value of|any value of) ", "", text
@@ -273,7 +273,7 @@ def _subjects(text: str) -> tuple[list[str], str] | None:
     word = "or" if " or " in text else "and"
     keywords = []
     for part in re.split(r",? and |,? or |, (?!Value)", text):
-        match = re.fullmatch(r"\{(\w+)\}(?:,? [Vv]alue (\d)| value)?", part.strip())
+        match = re.fullmatch(r"\{(\w+)\}(?:,? (?i:value) (\d)| value)?", part.strip())
         if match is None:
             return None
         keywords.append(match[1] + (f"[{number or match[2]}]" if number or match[2] else ""))

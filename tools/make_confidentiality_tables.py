@@ -1,4 +1,4 @@
-"""Make the tables of the confidentiality profile in dicomkit/standard/data from tables extracted from PS3.15 and PS3.16.
+"""Make the tables of the confidentiality profile in dicomkit/standard/data from tables extracted from the standard.
 
 Usage: python tools/make_confidentiality_tables.py FOLDER [OUTPUT]
 

@@ -14,20 +14,19 @@ import json
 import re
 import sys
 import textwrap
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-from dicomkit.standard.attributes import tag_of, vr_of
-from tools.condition_sentences import UNKNOWN, Rule, expression, marked, rule_of, uids
+from dicomkit.standard.attributes import tag_of
+from tools.condition_sentences import UNKNOWN, Rule, rule_of
 from tools.make_standard_tables import OUTPUT, table
+from tools.module_constraints import Constraints, joined, later_values, section_values
 
 HIGHDICOM = "modules, usage and types: highdicom 0.28.2 (MIT), made from NEMA's part03.xml"
 INNOLITICS = "names and conditions of modules: innolitics/dicom-standard 2024e (MIT)"
-CONSTRAINTS = "conditions and values of attributes: PyPI dicom-standard 0.1.0 (MIT)"
+CONSTRAINTS = "conditions and values of attributes: dicom-standard 0.1.0 for Python (MIT)"
 PART5 = "PS3.5 2026c, tables of cosyte/dicom on GitHub (MIT), made from NEMA's part05.xml; video: its text"
-SHARED, PER_FRAME = "52009229", "52009230"
 CONTENT_SEQUENCE, VALUE_TYPE, RELATIONSHIP_TYPE = "0040A730", "0040A040", "0040A010"
 
 # The sequence of a functional group whose macro the source of macros lacks, or whose table starts inside of it.
@@ -64,80 +63,16 @@ CONTENT_MACROS = {
     "TABLE": "TabulatedValuesSequence",
 }
 NAMED_VALUE_TYPES = "TEXT / NUM / CODE / DATETIME / DATE / TIME / UIDREF / PNAME"
-# Values that came after the edition of the values: keyword, a value of the lists that they belong to, the new ones.
-LATER_VALUES = (
-    ("SegmentationType", "FRACTIONAL", ("LABELMAP",)),
-    ("ValueType", "TCOORD", ("TABLE",)),
-)
+# Attributes whose description says that their type overrides that of another module of the IOD.
+OVERRIDES = {
+    ("sc-equipment", "Modality"),
+    ("encapsulated-document-series", "Modality"),
+    ("sc-multi-frame-image", "FrameIncrementPointer"),
+}
 # Conditions that a later edition changed: IOD, sequence of a functional group, condition.
 LATER_CONDITIONS = {
     ("segmentation", "0062000A"): Rule("DimensionOrganizationType != TILED_FULL and SegmentationType != LABELMAP", ""),
 }
-# Sections of PS3.3 that give the values of one attribute: section, list of that section (from 0), module, keyword.
-SECTION_VALUES = """
-C.7.6.1.1.2     0 general-image ImageType 1
-C.7.6.1.1.2     1 general-image ImageType 2
-C.8.2.1.1.1     0 ct-image ImageType
-C.8.2.1.1.3     0 ct-image PhotometricInterpretation
-C.8.2.1.1.4     0 ct-image BitsAllocated
-C.8.2.1.1.5     0 ct-image BitsStored
-C.8.3.1.1.1     0 mr-image ImageType
-C.8.3.1.1.2     0 mr-image SamplesPerPixel
-C.8.3.1.1.3     0 mr-image PhotometricInterpretation
-C.8.3.1.1.4     0 mr-image BitsAllocated
-C.8.4.9.1.1     0 nm-image ImageType
-C.8.4.9.1.1     1 nm-image ImageType
-C.8.5.6.1.1     0 us-image ImageType
-C.8.5.6.1.2     0 us-image PhotometricInterpretation
-C.8.5.6.1.3     0 us-image PixelRepresentation
-C.8.6.1         0 sc-equipment ConversionType
-C.8.7.1.1.1     0 x-ray-image ImageType 1
-C.8.7.1.1.1     1 x-ray-image ImageType 2
-C.8.7.1.1.1     2 x-ray-image ImageType 3
-C.8.7.1.1.2     0 x-ray-image PixelIntensityRelationship
-C.8.7.1.1.6     0 x-ray-image BitsAllocated
-C.8.7.1.1.7     0 x-ray-image BitsStored
-C.8.8.2.6.1     0 rt-image SamplesPerPixel
-C.8.8.2.6.2     0 rt-image PhotometricInterpretation
-C.8.8.2.6.3     0 rt-image BitsAllocated
-C.8.8.2.6.4     0 rt-image BitsStored
-C.8.8.2.6.4     1 rt-image BitsStored
-C.8.8.3.4.1     0 rt-dose SamplesPerPixel
-C.8.8.3.4.2     0 rt-dose PhotometricInterpretation
-C.8.8.3.4.3     0 rt-dose BitsAllocated
-C.8.8.3.4.6     0 rt-dose PixelRepresentation
-C.8.8.3.4.6     1 rt-dose PixelRepresentation
-C.8.9.1.1.3     0 pet-series Units
-C.8.9.1.1.4     0 pet-series SeriesType
-C.8.9.1.1.4     1 pet-series SeriesType
-C.8.9.1.1.5     0 pet-series DecayCorrection
-C.8.9.4.1.2     0 pet-image PhotometricInterpretation
-C.8.12.1.1.1    0 vl-image PhotometricInterpretation
-C.8.12.1.1.2    0 vl-image BitsAllocated
-C.8.12.1.1.2    1 vl-image BitsStored
-C.8.12.1.1.2    2 vl-image HighBit
-C.8.12.1.1.3    0 vl-image PixelRepresentation
-C.8.12.1.1.4    0 vl-image SamplesPerPixel
-C.8.12.1.1.4    1 vl-image SamplesPerPixel
-C.8.12.1.1.6    0 vl-image ImageType 1
-C.8.12.1.1.6    1 vl-image ImageType 2
-C.8.12.4.1.5    0 whole-slide-microscopy-image PhotometricInterpretation
-C.7.3.1.1.1     0 general-series Modality
-C.7.3.1.1.2     0 general-series PatientPosition
-C.7.6.3.1.2     0 image-pixel PhotometricInterpretation
-C.7.6.3.1.3     0 image-pixel PlanarConfiguration
-C.7.6.1.1.5.1   0 general-image LossyImageCompressionMethod
-C.11.2          0 voi-lut VOILUTFunction
-C.11.1.1.2      0 modality-lut RescaleType
-"""
-
-# Values that the description of an attribute gives in prose.
-PROSE_VALUES = (
-    ("overlay-plane", "OverlayBitsAllocated", "1", ""),
-    ("overlay-plane", "OverlayBitPosition", "0", ""),
-    ("frame-of-reference", "PositionReferenceIndicator", "SLIDE_CORNER", f"SOPClassUID = {uids('77.1.3 77.1.6')}"),
-)
-
 # What may stand instead of palette data, according to the module of the palette (PS3.3 C.7.9.2).
 SEGMENTED = {
     "00281201": "SegmentedRedPaletteColorLookupTableData",
@@ -180,7 +115,8 @@ NOTES = """
 modules.tsv: blocks separated by an empty line. The first line of a block names a module (id, name) or a group of
 attributes that occurs in items of sequences (`#` and a number), the others are its attributes: tag, type, the group
 of its items, the line of its condition in conditions.tsv, the lines of its values in values.tsv. A group that
-occurs in many places stands once, and may contain itself (content items).
+occurs in many places stands once, and may contain itself (content items). `!` after a type says that it overrides
+that of other modules.
 
 conditions.tsv: when an attribute or module is needed, and when else it is allowed (`*` always, nothing: only when
 needed), in the language of `dicomkit/standard/conditions.py`, translated by `tools/condition_sentences.py`. `?`
@@ -203,21 +139,6 @@ representation, bits allocated and bits stored.
 """
 
 
-# Kind, number of the value, condition, values.
-Values: TypeAlias = tuple[str, str, str, tuple[str, ...]]
-
-
-class Constraint(NamedTuple):
-    """What the older edition says about an attribute at some paths."""
-
-    tag: str
-    type: str
-    rule: Rule | None
-    values: tuple[Values, ...]
-    paths: frozenset[str]
-    many: int
-
-
 class Row(NamedTuple):
     """One attribute of a group."""
 
@@ -226,94 +147,6 @@ class Row(NamedTuple):
     items: int | None
     rule: Rule | None
     values: tuple[str, ...]
-
-
-def value_text(value: str, vr: str) -> str | None:
-    """Write one value as the table has it; None where it is no value but a description."""
-    value = value.strip()
-    number = re.fullmatch(r"([0-9A-F]+)H", value)
-    if vr == "AT":
-        return number[1] if number else value
-    if vr in ("US", "SS", "UL", "SL", "US|SS", "IS"):
-        return str(int(number[1], 16)) if number else str(int(value)) if value.isdigit() else None
-    return value if re.fullmatch(r"[A-Z0-9][A-Z0-9_. -]*", value) or value == "Y" else None
-
-
-def values_of(terms: Iterable[Any], vr: str) -> Iterator[Values]:
-    """Read lists of values: kind, number of the value, condition, values."""
-    for kind, qualifier, pairs in terms:
-        found = [value_text(term, vr) for term, _ in pairs]
-        if not found or None in found or any(" OR " in str(term) for term in found):
-            continue
-        qualifier = re.sub(r"^(?:for|of) [A-Z][\w ]+ \([0-9A-F]{4},[0-9A-F]{4}\) ?", "", qualifier.strip(" .)"))
-        number = re.match(r"for Value (\d)", qualifier)
-        condition = re.match(r"(?:if|when) (.*)", qualifier)
-        need = expression(marked(condition[1].replace(" not ", " is not ").replace("is is", "is"))) if condition else ""
-        if need is None or (qualifier.startswith("for") and not number):
-            continue
-        yield kind[0], number[1] if number else "0", need, tuple(term for term in found if term)
-
-
-class Constraints:
-    """Conditions and values of the older edition, to be found by module and path."""
-
-    def __init__(self, rows: list[dict[str, Any]], macros: dict[str, list[list[str]]]) -> None:
-        self.exact: dict[str, list[Constraint]] = defaultdict(list)
-        self.by_tag: dict[str, list[Constraint]] = defaultdict(list)
-        self.sentences: dict[str, Rule] = {}
-        self.modules = {path.split(":")[1] for row in rows for path in row["paths"] if path.startswith("module:")}
-        self.macros = {name: {path.upper() for path, _ in paths} for name, paths in macros.items()}
-        for row in rows:
-            rule = rule_of(row["condition"]) if row["condition"] else None
-            if rule:
-                self.sentences[row["condition"]] = rule
-            paths = frozenset(path.upper().replace(":60XX", ":6000") for path in row["paths"])
-            tag = row["tag"].upper().replace("60XX", "6000")
-            vr = vr_of(int(tag, 16)) or ""
-            found = Constraint(tag, row["type"], rule, tuple(values_of(row["terms"], vr)), paths, row["n_paths"])
-            for path in paths:
-                self.exact[path].append(found)
-            self.by_tag[tag].append(found)
-
-    def find(self, module: str, path: tuple[str, ...], kind: str, macros: tuple[str, ...]) -> tuple[Rule | None, Any]:
-        """Give the condition and the values of an attribute at a path of a module."""
-        found = self.exact.get(":".join(("MODULE", module.upper(), *path)))
-        conditional = kind.endswith("C")
-        known = module in self.modules
-        if found is None and path[0] in (SHARED, PER_FRAME) and len(path) > 1:
-            places = [":".join(("MACRO", macro.upper(), *path[1:])) for macro in macros]
-            found = next((self.exact[place] for place in places if place in self.exact), None)
-            known = any(":".join(path[1:]) in self.macros.get(macro, ()) for macro in macros)
-        if found is None:
-            found = self._elsewhere(path, kind, known=known)
-        rules = [one.rule for one in found if one.rule]
-        values = tuple(dict.fromkeys(value for one in found for value in one.values))
-        return (rules[0] if rules else UNKNOWN) if conditional else None, values
-
-    def _elsewhere(self, path: tuple[str, ...], kind: str, *, known: bool) -> list[Constraint]:
-        """Find what is said of the attribute at other places, where that is the same at all of them.
-
-        Of a module or macro that the source knows it says all, but for what a macro brings to more than 12 places.
-        """
-        candidates = [one for one in self.by_tag.get(path[-1], ()) if one.type == kind]
-        spread = [one for one in candidates if one.many >= 40 or (one.many > 12 and self._same_parent(one, path))]
-        if len({(one.rule, one.values) for one in spread}) == 1:
-            return spread[:1]
-        if len(path) > 1:
-            candidates = [one for one in candidates if self._same_parent(one, path)]
-        if known and not (kind.endswith("C") and len(path) > 1):
-            return []
-        # A module that is new may have taken over what another said; in one that is known, one place is no proof.
-        agreed = len({(one.rule, one.values) for one in candidates}) == 1
-        if agreed and (not known or sum(one.many for one in candidates) > 1):
-            return candidates[:1]
-        return []
-
-    @staticmethod
-    def _same_parent(one: Constraint, path: tuple[str, ...]) -> bool:
-        """Whether a listed path has the same sequence around, or both have none."""
-        places = [listed.split(":")[2:] for listed in one.paths]
-        return any(place[-2:-1] == list(path[-2:-1]) for place in places)
 
 
 class Tables:
@@ -367,14 +200,15 @@ class Tables:
             if recursive:
                 inner = sorted((*inner, Row(CONTENT_SEQUENCE, "1C", -1, UNKNOWN, ())))
             items = self.groups.setdefault(tuple(inner), len(self.groups) + 1)
-        return Row(tag, kind, items, rule, lines)
+        overrides = any(module == name and path == () and tag == f"{tag_of(word):08X}" for name, word in OVERRIDES)
+        return Row(tag, f"{kind}!" if overrides else kind, items, rule, lines)
 
     def line(self, row: Row, group: int) -> str:
         """Write a row."""
         items = "" if row.items is None else str(group if row.items == -1 else row.items)
         rule = "" if row.rule is None else str(self.rules.setdefault(row.rule, len(self.rules)))
         values = ",".join(str(self.values.setdefault(value, len(self.values))) for value in row.values)
-        if row.type.endswith("C"):
+        if "C" in row.type:
             self.conditional[row.rule is None or row.rule.need == "?"] += 1
         return "\t".join((row.tag, row.type, items, rule, values))
 
@@ -432,24 +266,6 @@ class Tables:
         return str(first).upper()
 
 
-def later_values(tag: str, terms: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the values that came later into a list."""
-    found = [more for keyword, old, more in LATER_VALUES if f"{tag_of(keyword):08X}" == tag and old in terms]
-    return found[0] if found else ()
-
-
-def joined(values: tuple[Values, ...]) -> tuple[Values, ...]:
-    """Make one list of several for all values: the source has lost which value each is for."""
-    plain = [one for one in values if one[1:3] == ("0", "")]
-    if len(plain) < 2:
-        return values
-    rest = tuple(one for one in values if one not in plain)
-    if any(one[1] != "0" for one in rest):
-        return rest
-    terms = tuple(dict.fromkeys(term for one in plain for term in one[3]))
-    return (("E" if {one[0] for one in plain} == {"E"} else "D", "0", "", terms), *rest)
-
-
 def content_item(row: Row) -> Row:
     """Make what a macro brings into a content item depend on the value type, which the source does not say."""
     for types, keywords in CONTENT_MACROS.items():
@@ -457,7 +273,7 @@ def content_item(row: Row) -> Row:
             need = f"ValueType = {types}"
             if row.rule is None:
                 return row._replace(type=row.type[0] + "C", rule=Rule(need, "*")) if row.type in ("1", "2") else row
-            if row.rule.need != "?":
+            if row.rule.need != "?" and "ValueType" not in row.rule.need:
                 inner = f"( {row.rule.need} )" if " or " in row.rule.need else row.rule.need
                 return row._replace(rule=Rule(f"{need} and {inner}", row.rule.allow and need))
             return row
@@ -466,22 +282,6 @@ def content_item(row: Row) -> Row:
     if row.tag == "0040A043":
         return row._replace(rule=Rule(f"ValueType = {NAMED_VALUE_TYPES}", "*"))
     return row
-
-
-def section_values(sections: dict[str, Any]) -> dict[tuple[str, tuple[str, ...]], list[Any]]:
-    """Find the values that sections of prose give, by module and path."""
-    found: dict[tuple[str, tuple[str, ...]], list[Any]] = defaultdict(list)
-    for line in SECTION_VALUES.strip().splitlines():
-        section, position, module, keyword, *number = line.split()
-        tag = tag_of(keyword)
-        if tag is None:
-            continue
-        terms = [sections[f"sect_{section}"]["terms"][int(position)]]
-        for kind, of_value, need, values in values_of(terms, vr_of(tag) or ""):
-            found[module, (f"{tag:08X}",)].append((kind, number[0] if number else of_value, need, values))
-    for module, keyword, value, condition in PROSE_VALUES:
-        found[module, (f"{tag_of(keyword):08X}",)].append(("E", "0", condition, (value,)))
-    return found
 
 
 def compressed_rows(tables: list[dict[str, Any]]) -> list[str]:

@@ -114,7 +114,7 @@ def _moved(position: Position, removed: set[Position]) -> Position:
 def _one(item: DataSet, job: Job, place: tuple[int, ...], path: Path, recurse: Recurse) -> DataSet:
     """One item without its children: its value by the concept, its attributes by the rules."""
     action, value_type = _action(item, job), str(item.get("ValueType", "")).strip()
-    keyword = _VALUES.get(value_type)
+    keyword = _VALUES.get(value_type, "")
     bare = item.drop(_CONTENT)
     if action == "D" and keyword in bare:
         value = bare.element(keyword)
@@ -140,7 +140,7 @@ def _action(item: DataSet, job: Job) -> str | None:
     if row is None:
         return None
     said = {action for option, action in row.options.items() if option in job.rules.profile.options}
-    return "C" if "C" in said else "K" if "K" in said else row.action.split("/")[0]
+    return "C" if "C" in said else "K" if "K" in said else row.action.split("/")[-1]
 
 
 def _meaning(item: DataSet) -> str:
@@ -149,9 +149,7 @@ def _meaning(item: DataSet) -> str:
 
 
 @cache
-def _concepts() -> tuple[
-    Mapping[tuple[str, str, str], ProtectedConcept], Mapping[tuple[str, str], ProtectedConcept]
-]:
+def _concepts() -> tuple[Mapping[tuple[str, str, str], ProtectedConcept], Mapping[tuple[str, str], ProtectedConcept]]:
     """The table by code, and by meaning: retired codes keep their meaning (PS3.15 E.3.4)."""
     rows = protected_concepts()
     return (

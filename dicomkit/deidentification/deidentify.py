@@ -13,7 +13,7 @@ from dicomkit.deidentification.identifiers import Identifiers
 from dicomkit.deidentification.job import Job
 from dicomkit.deidentification.pixels import cleaned_pixels, without_comments
 from dicomkit.deidentification.profile import BASIC_PROFILE, Profile
-from dicomkit.deidentification.pseudonyms import Pseudonyms
+from dicomkit.deidentification.pseudonyms import Pseudonyms, patient_of
 from dicomkit.deidentification.rules import Rules
 from dicomkit.deidentification.sweep import swept
 from dicomkit.deidentification.walk import without_identity
@@ -109,7 +109,7 @@ def deidentify(
     >>> ds = DataSet(PatientName="Doe^Jane", PatientID="4711", StudyDate="20240131", PatientBirthName="Roe", Rows=2)
     >>> clean = deidentify(ds, key="secret of the trial")
     >>> clean.PatientID, clean.PatientID == clean.PatientName, clean.StudyDate, "PatientBirthName" in clean, clean.Rows
-    ('7ZAHYHYMHRDN', True, None, False, 2)
+    ('KSLU7LG2TJHL', True, None, False, 2)
     >>> clean.PatientIdentityRemoved, clean.DeidentificationMethodCodeSequence[0].CodeValue
     ('YES', '113100')
     """
@@ -118,7 +118,8 @@ def deidentify(
     rules, pseudonyms = Rules.of(profile), Pseudonyms.of(key)
     if isinstance(ds, DataSet):
         return standing_alone(applied(ds, rules, pseudonyms, known))
-    return [standing_alone(applied(one, rules, pseudonyms, known)) for one in ds]
+    several, of_patient = _together(ds, rules, known)
+    return [standing_alone(applied(one, rules, pseudonyms, of_patient[patient_of(one)])) for one in several]
 
 
 def plan(
@@ -144,7 +145,8 @@ def plan(
         return to_frame(_changes(ds, rules, pseudonyms, known))
     import pandas as pd
 
-    tables = [to_frame(_changes(one, rules, pseudonyms, known)) for one in ds]
+    several, of_patient = _together(ds, rules, known)
+    tables = [to_frame(_changes(one, rules, pseudonyms, of_patient[patient_of(one)])) for one in several]
     table = pd.concat(tables, keys=range(len(tables)), names=["dataset"]) if tables else to_frame(())
     return table.reset_index(level="dataset").reset_index(drop=True) if tables else table
 
@@ -174,7 +176,7 @@ def applied(
     if profile.sweep:
         result = swept(result, job)
     result = _marked(result, ds, profile, job)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if ds.get("BurnedInAnnotation") == "YES" and not profile.clean_pixel_data:
         notes = ("BurnedInAnnotation is YES, and the pixels are not cleaned",)
     return Deidentified(DataSet(result.elements()), pixels.transfer_syntax, notes)
@@ -188,9 +190,17 @@ def standing_alone(made: Deidentified) -> DataSet:
     return ds.assign(large) if large else ds
 
 
-def _changes(
-    ds: DataSet, rules: Rules, pseudonyms: Pseudonyms, known: Identifiers | None
-) -> Iterator[Change]:
+def _together(several: Any, rules: Rules, known: Identifiers | None) -> tuple[list[DataSet], dict[str, Identifiers]]:
+    """Several data sets, and what identifies each patient in any of them."""
+    listed: list[DataSet] = list(several)
+    found: dict[str, Identifiers] = {}
+    for ds in listed:
+        patient = patient_of(ds)
+        found[patient] = found.get(patient, known or Identifiers()) | Identifiers.of(ds, rules).spoken
+    return listed, found
+
+
+def _changes(ds: DataSet, rules: Rules, pseudonyms: Pseudonyms, known: Identifiers | None) -> Iterator[Change]:
     record: list[Change] = []
     applied(ds, rules, pseudonyms, known, record)
     yield from (change for change in record if change.before != change.after or change.action == "X")

@@ -26,8 +26,9 @@ _FRAMES = 0x52009230  # Per-Frame Functional Groups Sequence: long, and says not
 
 # Words that stand in names of persons or places without telling who or where.
 _NO_NAMES = frozenset(
-    "ANON ANONYMOUS ANONYMIZED ANONYMISED DEIDENTIFIED DUMMY NAMELESS NONAME NONE PATIENT PHANTOM PSEUDONYM REMOVED TEST"
-    " UNKNOWN UNNAMED DOCTOR PROF HERR FRAU MISS MRS AND THE VON VAN DEN DER DEL DOS LAS LOS BIN IBN JUN SEN PHD".split()
+    "ANON ANONYMOUS ANONYMIZED ANONYMISED DEIDENTIFIED DUMMY NAMELESS NONAME NONE PATIENT PHANTOM PSEUDONYM REMOVED"
+    " TEST UNKNOWN UNNAMED DOCTOR PROF HERR FRAU MISS MRS AND THE VON VAN DEN DER DEL DOS LAS LOS BIN IBN JUN SEN"
+    " PHD".split()
 )
 _ID = re.compile(r"\b(IDs?|Numbers?|Identifier|Identification|Locator|Serial)\b")
 _PLACE = re.compile(
@@ -92,6 +93,21 @@ class Identifiers:
 def kind_of(tag: int, rules: Rules) -> str | None:
     """Tell as what kind of identifier the values of an attribute count; None for those that identify nobody."""
     return _kinds(rules.profile.options).get(tag)
+
+
+def identifiers_from(texts: Iterable[tuple[str, str]]) -> Identifiers:
+    """Make Identifiers of pairs of kind and text; several values are separated by backslashes.
+
+    Examples
+    --------
+    >>> sorted(identifiers_from([("names", "Doe^Jane\\\\Roe^Jane"), ("ids", "PID-0815")]).names)
+    ['Doe^Jane', 'Roe^Jane']
+    """
+    found: dict[str, set[str]] = {entry.name: set() for entry in fields(Identifiers)}
+    for kind, text in texts:
+        for value in text.split("\\"):
+            _add(kind, value, found)
+    return Identifiers(**{kind: frozenset(values) for kind, values in found.items()})
 
 
 def words_of(name: str) -> Iterator[tuple[str, ...]]:
@@ -161,9 +177,7 @@ def _kinds(options: frozenset[str]) -> Mapping[int, str]:
         if said == {"K"} or known is None:
             kinds.pop(tag, None)
             continue
-        if known.vr in ("DA", "DT") and not said:
-            kinds[tag] = "dates"
-        elif known.vr in ("DA", "DT"):
+        if (known.vr in ("DA", "DT") and not said) or known.vr in ("DA", "DT"):
             kinds[tag] = "dates"
         elif known.vr == "UI":
             kinds[tag] = "uids"

@@ -110,7 +110,12 @@ def _native(description: PixelDescription, frames: list[NDArray[Any]], photometr
 
 def _gone(ds: DataSet) -> list[str]:
     """What is no longer true of changed, native pixels."""
-    keywords = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths", "SmallestImagePixelValue", "LargestImagePixelValue")
+    keywords = (
+        "ExtendedOffsetTable",
+        "ExtendedOffsetTableLengths",
+        "SmallestImagePixelValue",
+        "LargestImagePixelValue",
+    )
     return [keyword for keyword in keywords if keyword in ds]
 
 
@@ -223,7 +228,8 @@ def _without_segments(part: Any) -> Any:
             continue
         body = data[at + 4 : end]
         telling = marker == _COMMENT or (
-            marker in _APPLICATION and not any(marker == kind and body.startswith(name) for kind, name in _KEPT_SEGMENTS)
+            marker in _APPLICATION
+            and not any(marker == kind and body.startswith(name) for kind, name in _KEPT_SEGMENTS)
         )
         if telling:
             found = True

@@ -1,4 +1,4 @@
-"""Private elements: all go, but those known to be safe where the option is taken, and overridden ones (PS3.15 E.3.10)."""
+"""Private elements: all go but the safe ones, where the option is taken, and overridden ones (PS3.15 E.3.10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A profile says what is removed, replaced, kept and cleaned: the basic profile of PS3.15 E.2, its options, and overrides."""
+"""A profile says what is removed, replaced, kept and cleaned: the basic one of PS3.15 E.2, options, and overrides."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The basic profile with the options that are taken (PS3.15 E.2, E.3). Make one with ``BASIC_PROFILE.with_options``.
+    """The basic profile with options (PS3.15 E.2, E.3). Make one with ``BASIC_PROFILE.with_options``.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class Profile:
     Examples
     --------
     >>> BASIC_PROFILE.with_options(retain_dates="modified", clean_descriptors=True).methods[1].value
-    '113107'
+    '113105'
     """
 
     retain_safe_private: bool = False
@@ -185,7 +185,9 @@ class Profile:
 def _override(where: Any, action: Action) -> Override:
     """Read one entry of what ``with_overrides`` takes."""
     if not (action in ACTIONS if isinstance(action, str) else isinstance(action, Replace) or callable(action)):
-        raise ValueFormatError(f"{action!r} is no action", hint=f"give one of {' '.join(ACTIONS)}, Replace or a function")
+        raise ValueFormatError(
+            f"{action!r} is no action", hint=f"give one of {' '.join(ACTIONS)}, Replace or a function"
+        )
     if isinstance(where, tuple) and isinstance(where[0], str) and all(isinstance(part, int) for part in where[1:]):
         creator, *numbers = where
         if len(numbers) not in (1, 2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from base64 import b32encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
 
 KEY_BYTES = 32
+PATIENT_KEYWORDS = ("PatientID", "PatientName", "PatientBirthDate", "StudyInstanceUID", "SOPInstanceUID")
+"""The attributes that tell who the patient is."""
 _SHORTEST_KEY = 8
 _CODE_LENGTH = 12  # 60 bits: a chance of 1 in 2 million that two of a million patients agree
 _LEAST_SHIFT, _MOST_SHIFT = 30, 3650
@@ -43,7 +46,7 @@ class Pseudonyms:
     >>> pseudonyms.uid("1.2.3") == pseudonyms.uid("1.2.3 ") != Pseudonyms.of("another key").uid("1.2.3")
     True
     >>> pseudonyms.code("patient", "4711"), pseudonyms.shift("4711")
-    ('S6WH4UMYTLRF', -1262)
+    ('LGE4QXZKMHLG', -1510)
     """
 
     key: bytes = field(repr=False)
@@ -104,13 +107,12 @@ def patient_of(ds: DataSet) -> str:
     >>> patient_of(dk.DataSet(PatientID=" 4711A ")), patient_of(dk.DataSet(PatientName="Doe^Jane"))
     ('4711a', 'name doe^jane ')
     """
-    for keyword in ("PatientID",):
-        if text := _text(ds, keyword):
-            return text
-    if text := _text(ds, "PatientName"):
-        return f"name {text} {_text(ds, 'PatientBirthDate')}"
-    return f"study {_text(ds, 'StudyInstanceUID') or _text(ds, 'SOPInstanceUID')}"
+    return patient_from({keyword: "\\".join(map(str, ds.all(keyword))) for keyword in PATIENT_KEYWORDS})
 
 
-def _text(ds: DataSet, keyword: str) -> str:
-    return "\\".join(map(str, ds.all(keyword))).strip(" \0").casefold()
+def patient_from(texts: Mapping[str, str]) -> str:
+    """Return what `patient_of` returns, from the texts of the attributes in ``PATIENT_KEYWORDS``."""
+    patient_id, name, birth, study, instance = (texts[key].strip(" \0").casefold() for key in PATIENT_KEYWORDS)
+    if patient_id:
+        return patient_id
+    return f"name {name} {birth}" if name else f"study {study or instance}"

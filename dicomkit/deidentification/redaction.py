@@ -1,4 +1,4 @@
-"""Rules that tell where in a frame something is burned in: rectangles, all outside ultrasound regions, detected text."""
+"""Where in a frame something is burned in: rectangles, all outside of ultrasound regions, detected text."""
 
 from __future__ import annotations
 
@@ -131,7 +131,9 @@ def _painted(frame: NDArray[Any], rectangles: Iterable[Rectangle]) -> NDArray[np
     rows, columns = frame.shape[:2]
     mask = np.zeros((rows, columns), bool)
     for top, left, bottom, right in rectangles:
-        mask[_from_start(top, rows) : _from_start(bottom, rows), _from_start(left, columns) : _from_start(right, columns)] = True
+        mask[
+            _from_start(top, rows) : _from_start(bottom, rows), _from_start(left, columns) : _from_start(right, columns)
+        ] = True
     return mask
 
 

@@ -1,4 +1,4 @@
-"""Which action applies to an attribute: the table of PS3.15 with the options taken, the type in the IOD, the overrides."""
+"""Which action applies to an attribute: by the table of PS3.15 and the options, the type in the IOD, the overrides."""
 
 from __future__ import annotations
 

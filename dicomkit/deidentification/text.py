@@ -53,8 +53,12 @@ DATES = re.compile(
     r")(?![\d])",
     re.IGNORECASE,
 )
-_CONTACT = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|(?:https?|ftp)://\S+|(?<![\d.])\+?\(?\d{2,4}\)?[-/ ]\d{3,4}[-/ ]\d{3,5}(?![\d.])")
-_TITLED = re.compile(r"\b(?:Dr|Prof|Mr|Mrs|Ms|Mme|Herr|Frau|Pr)\b\.?(?:\s*(?:med|Dr|Prof)\.)*\s*[^\W\d_][\w'-]*", re.IGNORECASE)
+_CONTACT = re.compile(
+    r"[\w.+-]+@[\w-]+\.[\w.-]+|(?:https?|ftp)://\S+|(?<![\d.])\+?\(?\d{2,4}\)?[-/ ]\d{3,4}[-/ ]\d{3,5}(?![\d.])"
+)
+_TITLED = re.compile(
+    r"\b(?:Dr|Prof|Mr|Mrs|Ms|Mme|Herr|Frau|Pr)\b\.?(?:\s*(?:med|Dr|Prof)\.)*\s*[^\W\d_][\w'-]*", re.IGNORECASE
+)
 _AGE_OR_SEX = re.compile(
     r"\b\d{1,3}[ -]?(?:y/?o|yrs?|years?|jahre?|ans)\b(?:[ -]?(?:old|alt))?(?:[ -]?[FMWfmw]\b)?"
     r"|\b\d{2,3}[YyJj]?[FMWfmw]\b|\b(?:female|male|wom[ae]n|weiblich|männlich)\b",

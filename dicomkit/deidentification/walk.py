@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.edit import DROP
 from dicomkit.dataset.element import Element
 from dicomkit.deidentification.changes import Path
 from dicomkit.deidentification.content import CONTENT_SEQUENCES, cleaned_content
-from dicomkit.deidentification.dummies import SEQUENCES, TEXT_OBJECT, blank_document, dummy
+from dicomkit.deidentification.dummies import SEQUENCES, TEXT_OBJECT, blank_document
 from dicomkit.deidentification.graphics import dropped_groups
 from dicomkit.deidentification.job import Job
 from dicomkit.deidentification.private import private_rules
@@ -25,10 +26,8 @@ from dicomkit.deidentification.replacements import (
 from dicomkit.deidentification.rules import Rule, for_type
 from dicomkit.errors import DicomError
 from dicomkit.standard.attributes import vr_of
+from dicomkit.standard.confidentiality import protected_attribute
 from dicomkit.values.tag import Tag
-
-if TYPE_CHECKING:
-    from dicomkit.dataset.dataset import DataSet
 
 Mode = Literal["keep", "clean", "dummy"]
 """What happens to texts that no rule mentions: outside and inside of sequences that are cleaned or replaced."""
@@ -36,6 +35,13 @@ Mode = Literal["keep", "clean", "dummy"]
 DOCUMENT, DOCUMENT_LENGTH, MEDIA_TYPE = 0x00420011, 0x00420015, 0x00420012
 GRAPHIC_ANNOTATIONS = 0x00700001
 PRIVATE_CHARACTERISTICS = 0x00080300
+CODE_MEANING = 0x00080104
+CODE_VALUES = frozenset((0x00080100, 0x00080102, 0x00080103, 0x00080105, 0x00080119, 0x00080120))
+PUBLIC_SCHEMES = frozenset(
+    "ACR BARI BI CD10 CD11 CD2 CPT-4 DC DCM DICOM FMA HPC I10 I10P I9 I9C ICDO3 ISO3166_1 ISO639_1 ISO639_2 ISO_OID"
+    " ITIS_TSN LN MA MAYOASRG MDC MDNS MSH NCDR NCIt NDC NEU NICIP NYUMCCG POS RADELEMENT RADLEX RADPEER RFC3066"
+    " RFC5646 RO SCT SDM SNM3 SRT UBERON UCUM UMLS UNS UPC".split()
+)
 _STRAY_GROUPS = frozenset((0x0000, 0x0002, 0x0004))
 _KEPT = Rule("K", "")
 _BY_DATE_OPTION = {
@@ -73,7 +79,7 @@ def without_identity(
         elif tag.group in gone:
             rule = Rule("X", gone[tag.group])
         else:
-            rule = job.rules.of_attribute(tag, place) or _unlisted(element, job, mode)
+            rule = job.rules.of_attribute(tag, place) or _unlisted(element, ds, job, mode)
         if rule is None or rule is _KEPT:
             if element.vr != "SQ":
                 continue
@@ -88,12 +94,13 @@ def without_identity(
             edits.append(made)
         if rule is not _KEPT:
             job.note(path, tag, action, element.value, None if made is DROP else made.value, rule.reason)
+    if not edits and not drops:
+        return ds
     edits += _consequences(ds, edits)
-    result = ds.assign(edits) if edits else ds
-    return result.drop(*drops) if drops else result
+    return ds.assign(edits).drop(*drops)
 
 
-def _unlisted(element: Element, job: Job, mode: Mode) -> Rule | None:
+def _unlisted(element: Element, ds: DataSet, job: Job, mode: Mode) -> Rule | None:
     """The rule for an element that the table does not mention."""
     tag, vr = element.tag, element.vr
     if tag.group in _STRAY_GROUPS:
@@ -106,9 +113,16 @@ def _unlisted(element: Element, job: Job, mode: Mode) -> Rule | None:
         return _NAME
     if vr_of(tag) is None:
         return _UNKNOWN
-    if mode != "keep" and vr in TEXT and vr != "CS":
-        return Rule("C" if mode == "clean" else "D", "within a sequence that is cleaned or replaced")
-    return None
+    if mode == "keep" or vr not in TEXT or vr == "CS" or (mode == "clean" and _standard_code(tag, ds)):
+        return None
+    return Rule("C" if mode == "clean" else "D", "within a sequence that is cleaned or replaced")
+
+
+def _standard_code(tag: Tag, ds: DataSet) -> bool:
+    """Whether an element is part of a code that no operator made up: a value, or the meaning in a public scheme."""
+    if tag == CODE_MEANING:
+        return str(ds.get("CodingSchemeDesignator", "")).strip() in PUBLIC_SCHEMES
+    return tag in CODE_VALUES
 
 
 def _applied(
@@ -132,7 +146,7 @@ def _applied(
         made = cleaned_value(element, job)
         if made is not None:
             return made, "C"
-        action = for_type(_basic(element, job, place), job.type_of(place, element.tag))
+        action = for_type(_basic(element), job.type_of(place, element.tag))
         if action in "XCK":
             return DROP, "X"
     if action == "Z":
@@ -146,10 +160,8 @@ def _applied(
     return element, "K"
 
 
-def _basic(element: Element, job: Job, place: tuple[int, ...]) -> str:
+def _basic(element: Element) -> str:
     """What the basic profile does with an attribute that can't be cleaned."""
-    from dicomkit.standard.confidentiality import protected_attribute
-
     row = protected_attribute(element.tag)
     return row.action if row is not None else "X/Z/D"
 
@@ -165,12 +177,8 @@ def _given(element: Element, function: Any) -> Made:
     return made if isinstance(made, Element) or made is DROP else Element.of(element.tag, made, element.vr)
 
 
-def _sequence(
-    element: Element, action: str, job: Job, place: tuple[int, ...], path: Path, mode: Mode
-) -> Made:
+def _sequence(element: Element, action: str, job: Job, place: tuple[int, ...], path: Path, mode: Mode) -> Made:
     """Apply an action to a sequence: to all of its items, or to itself."""
-    from dicomkit.dataset.dataset import DataSet
-
     tag, items = element.tag, element.value
     if not items:
         return element
@@ -179,14 +187,12 @@ def _sequence(
     inside = (*place, tag)
     if action == "D" and tag in SEQUENCES:
         return Element.of(tag, (DataSet(SEQUENCES[tag]),), "SQ")
-    if action == "C" and tag in CONTENT_SEQUENCES:
+    if tag in CONTENT_SEQUENCES and (action == "C" or mode == "clean"):
         made = cleaned_content(items, job, inside, (*path, tag.keyword), without_identity)
     else:
         inner: Mode = "clean" if action == "C" else "dummy" if action == "D" else mode
         steps = [(*path, tag.keyword or str(tag), number) for number in range(len(items))]
-        made = tuple(
-            without_identity(item, job, inside, step, inner) for item, step in zip(items, steps, strict=True)
-        )
+        made = tuple(without_identity(item, job, inside, step, inner) for item, step in zip(items, steps, strict=True))
         if action == "D" and tag == GRAPHIC_ANNOTATIONS:
             made = tuple(_blank_annotation(item) for item in made)
     unchanged = len(made) == len(items) and all(new is old for new, old in zip(made, items, strict=True))
@@ -195,8 +201,6 @@ def _sequence(
 
 def _blank_annotation(item: DataSet) -> DataSet:
     """A graphic annotation on the same layer of the same images, that says nothing (PS3.3 C.10.5)."""
-    from dicomkit.dataset.dataset import DataSet
-
     kept = {key: item.element(key) for key in ("ReferencedImageSequence", "GraphicLayer") if key in item}
     return DataSet({**kept, "TextObjectSequence": [TEXT_OBJECT]})
 
@@ -207,6 +211,3 @@ def _consequences(ds: DataSet, edits: list[Element]) -> list[Element]:
     if document is None or DOCUMENT_LENGTH not in ds:
         return []
     return [Element.of(Tag(DOCUMENT_LENGTH), len(document.value), "UL")]
-
-
-__all__ = ["Mode", "dummy", "without_identity"]

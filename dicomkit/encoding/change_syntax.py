@@ -7,7 +7,7 @@ from dicomkit.dataset.index import Index
 from dicomkit.dataset.records import Records
 from dicomkit.encoding.part10 import parse
 from dicomkit.encoding.writer import iter_bytes
-from dicomkit.sources import Bulk, MemorySource, open_source
+from dicomkit.sources import open_source
 from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
@@ -42,11 +42,11 @@ def with_transfer_syntax(ds: DataSet, transfer_syntax: str | TransferSyntax) -> 
     syntax, old = TransferSyntax.of(transfer_syntax), ds.transfer_syntax
     meta = ds.meta.assign(TransferSyntaxUID=syntax.uid) if "TransferSyntaxUID" in ds.meta else ds.meta
     if (syntax.implicit_vr, syntax.big_endian) != (old.implicit_vr, old.big_endian):
-        pixels = [element for element in map(ds._element_or_none, _PIXELS) if element is not None]
+        pixels = [ds.element(keyword) for keyword in _PIXELS if keyword in ds]
         plain = syntax if not syntax.deflated else TransferSyntax.of(EXPLICIT_VR_LITTLE_ENDIAN)
         data = b"".join(iter_bytes(ds.drop(*_PIXELS), plain))
         with open_source(data) as opened:
-            ds = parse(opened, transfer_syntax=plain.uid)
+            ds = parse(opened, transfer_syntax=plain.uid) if data else DataSet()
         ds = ds.assign(pixels)
     records = ds._records
     index = records.index

@@ -36,20 +36,28 @@ Steps: TypeAlias = "tuple[int, ...]"
 
 _CHARSET = 0x00080005
 _NO_TAG = 1 << 32
+_AFTER_META = 0x00030000
 _NO_END = 1 << 64
 _OTHER_ENCODING = BIG_ENDIAN | IMPLICIT_CONTENT
 _SQ = vr_word("SQ")
 _DELIMITERS = {"PN": "\\^=", "ST": "", "LT": "", "UT": ""}
-# What can be written with a look at nothing but the element itself: for the VR in its header how to write it, and for
-# texts the delimiters of their character set (None where they have none), for numbers how to decode them.
-_PLAIN_TEXTS = {
-    vr_word(vr) | flag: (vr, WRITERS[vr], _DELIMITERS.get(vr, "\\") if VRS[vr].charset else None)
-    for vr in TEXT_VRS
-    for flag in (0, DICTIONARY_VR)
+_STRIPS = {
+    **dict.fromkeys(("AE", "CS", "LO", "SH", "UI"), str.strip),
+    **dict.fromkeys(("AS", "DA", "DT", "TM", "UC"), str.rstrip),
 }
-_PLAIN_NUMBERS = {
-    vr_word(vr) | flag: (vr, WRITERS[vr], decoder_of(vr))
-    for vr in set(WRITERS) - TEXT_VRS - {"SS"}
+# What can be written with a look at nothing but the element itself, by the VR in its header: the VR, how padding goes
+# from a single text that is written as it is, how to write everything else, for texts the delimiters of their character
+# set (None where they have none), for numbers how to decode them.
+_PLAIN = {
+    vr_word(vr) | flag: (
+        vr,
+        _STRIPS.get(vr),
+        write,
+        _DELIMITERS.get(vr, "\\") if VRS[vr].charset else None,
+        None if vr in TEXT_VRS else decoder_of(vr),
+    )
+    for vr, write in WRITERS.items()
+    if vr != "SS"
     for flag in (0, DICTIONARY_VR)
 }
 
@@ -123,7 +131,7 @@ class JsonWriter:
                 position += 4
                 continue
             tag = word >> 16 | (word & 0xFFFF) << 16
-            if tag <= last or len(outer) & 1:
+            if tag <= last:
                 return False
             last = tag
             if tag >= next_edit and not outer:
@@ -133,27 +141,29 @@ class JsonWriter:
                     position = 4 * index.end(position >> 2)
                     continue
             position += 4
-            if not word >> 16 or word & 0xFFFF == FILE_META:
+            if word <= 0xFFFF or (tag < _AFTER_META and tag >> 16 == FILE_META):
                 continue
-            if (plain := _PLAIN_TEXTS.get(kind)) is not None:
-                vr, write, delimiters = plain
+            if (plain := _PLAIN.get(kind)) is not None:
+                vr, strip, write, delimiters, decode = plain
                 if first <= offset and offset + length <= behind:
                     raw = window[offset - first : offset - first + length]
                 else:
                     raw = read(offset, length)
-                if raw.isascii() and charset.ascii_safe and 0x1B not in raw:
+                if decode is not None:
+                    value = decode(raw, big_endian, charset)
+                    append(f"{separator}{_head(tag, vr)}{'' if value is None else write(value)}}}")
+                    separator = ","
+                    continue
+                if raw.isascii() and 0x1B not in raw and charset.ascii_safe:
                     text = raw.decode()
-                elif delimiters is None:
-                    text = raw.decode("latin-1")
                 else:
-                    text = charset.decode(raw, delimiters)
+                    text = raw.decode("latin-1") if delimiters is None else charset.decode(raw, delimiters)
                 if tag == _CHARSET and outer and length:
                     charset = Charset.of(text.strip(" \0"))
-                append(f"{separator}{_head(tag, vr)}{write(text)}}}")
-            elif (number := _PLAIN_NUMBERS.get(kind)) is not None:
-                vr, write, decode = number
-                value = decode(read(offset, length), big_endian, charset)
-                append(f"{separator}{_head(tag, vr)}{'' if value is None else write(value)}}}")
+                if strip is not None and "\\" not in text and (text := strip(text, " \0")):
+                    append(f'{separator}{_head(tag, vr)},"Value":[{quoted(text)}]}}')
+                else:
+                    append(f"{separator}{_head(tag, vr)}{write(text)}}}")
             elif (
                 kind & 0xFFFF == _SQ
                 and position < stop

@@ -192,7 +192,7 @@ def burn_text(picture: NDArray[np.uint8], texts: Mapping[str, str], *, height: i
     return _blend(dark, np.asarray(canvas, np.float32) / 255, (255, 255, 255))
 
 
-def _blend(picture: NDArray[np.uint8], share: NDArray[np.float32], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
+def _blend(picture: NDArray[np.uint8], share: NDArray[Any], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
     """Mix a colour into a picture."""
     over: Any = np.array(colour, np.float32) if picture.ndim == 3 else np.float32(colour[0])
     part = share[..., None] if picture.ndim == 3 else share

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,23 +12,46 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dicomkit.dataset.dataset import DataSet
 from dicomkit.errors import PixelError
+from dicomkit.files.read import read
 from dicomkit.pixels.codecs import native
+from dicomkit.pixels.codecs.partial import decode_partial
 from dicomkit.pixels.codecs.registry import decoder, is_encapsulated, sniff
+from dicomkit.pixels.codecs.video import VIDEO, VideoReader
 from dicomkit.pixels.description import Decoded, PixelDescription, describe
 from dicomkit.pixels.offsets import FrameSpan, frame_span, frame_starts
 from dicomkit.values.fragments import Fragments
 from dicomkit.values.tag import Tag
 
 if TYPE_CHECKING:
-    from dicomkit.dataset.dataset import DataSet
-    from dicomkit.sources import Bulk
+    from dicomkit.sources import Bulk, Readable
 
 FRAME_LIMIT = 2**31
 """Bytes of a decoded frame above which `frame` wants to be asked explicitly."""
 
+_DESCRIBING = (
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PixelDataProviderURL",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+    "FloatPixelData",
+    "DoubleFloatPixelData",
+    "PixelData",
+)
+"""All that frames are read from."""
 
-def frame(ds: DataSet, index: int = 0, *, limit: int = FRAME_LIMIT) -> NDArray[Any]:
+
+def frame(ds: DataSet | Readable, index: int = 0, *, errors: str = "raise", limit: int = FRAME_LIMIT) -> NDArray[Any]:
     """Decode one frame.
 
     Samples are as stored: YBR stays YBR unless the encoding itself undoes its colour transformation (JPEG 2000, JPEG
@@ -34,10 +59,13 @@ def frame(ds: DataSet, index: int = 0, *, limit: int = FRAME_LIMIT) -> NDArray[A
 
     Parameters
     ----------
-    ds : DataSet
-        An image.
+    ds : DataSet, path, bytes or file object
+        An image; of a file no more is read than describes and holds the frame.
     index : int
         Frame, from 0.
+    errors : {"raise", "partial"}
+        What to do with a frame that is cut short or broken: "partial" gives what could be decoded, the rest being 0,
+        and a RuntimeWarning that says so.
     limit : int
         Bytes of a decoded frame above which to refuse.
 
@@ -61,17 +89,23 @@ def frame(ds: DataSet, index: int = 0, *, limit: int = FRAME_LIMIT) -> NDArray[A
     >>> frame(ds).tolist()
     [[0, 1], [2, 3]]
     """
-    return frame_with_notes(ds, index, limit=limit).array
+    decoded = frame_with_notes(ds, index, errors=errors, limit=limit)
+    _warn_of_partial(decoded.notes)
+    return decoded.array
 
 
-def frame_with_notes(ds: DataSet, index: int = 0, *, limit: int = FRAME_LIMIT) -> Decoded:
+def frame_with_notes(
+    ds: DataSet | Readable, index: int = 0, *, errors: str = "raise", limit: int = FRAME_LIMIT
+) -> Decoded:
     """Decode one frame and tell what was mended, and what its samples mean.
 
     Parameters
     ----------
-    ds : DataSet
+    ds : DataSet, path, bytes or file object
     index : int
         Frame, from 0.
+    errors : {"raise", "partial"}
+        As for `frame`; notes of a partial frame begin with "partial".
     limit : int
         Bytes of a decoded frame above which to refuse.
 
@@ -92,28 +126,68 @@ def frame_with_notes(ds: DataSet, index: int = 0, *, limit: int = FRAME_LIMIT) -
     >>> frame_with_notes(ds).notes
     ('no PhotometricInterpretation: taken as MONOCHROME2',)
     """
-    return _decode(_source(ds, limit), index)
+    return _decode(_source(ds, limit), index, errors=errors)
+
+
+def reader(ds: DataSet | Readable, *, errors: str = "raise", limit: int = FRAME_LIMIT) -> Callable[..., Decoded]:
+    """Describe an image once, for decoding many of its frames.
+
+    Parameters
+    ----------
+    ds : DataSet, path, bytes or file object
+    errors : {"raise", "partial"}
+        As for `frame`.
+    limit : int
+        Bytes of a decoded frame above which to refuse.
+
+    Returns
+    -------
+    callable
+        ``decode(index, out=None) -> Decoded``; several threads may call it.
+
+    Raises
+    ------
+    PixelError, UnsupportedError
+        As `frame`.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> ds = dk.DataSet({"Rows": 1, "Columns": 1, "NumberOfFrames": 2, "BitsAllocated": 8, "PixelData": b"\\1\\2"})
+    >>> decode = reader(ds)
+    >>> [int(decode(index).array[0, 0]) for index in range(2)]
+    [1, 2]
+    """
+    source = _source(ds, limit)
+
+    def decode(index: int, out: NDArray[Any] | None = None) -> Decoded:
+        return _decode(source, index, out=out, errors=errors)
+
+    return decode
 
 
 def frames(
-    ds: DataSet,
+    ds: DataSet | Readable,
     indices: Iterable[int] | None = None,
     *,
     out: NDArray[Any] | None = None,
     workers: int = 1,
+    errors: str = "raise",
     limit: int = FRAME_LIMIT,
 ) -> NDArray[Any]:
     """Decode frames into one stack.
 
     Parameters
     ----------
-    ds : DataSet
+    ds : DataSet, path, bytes or file object
     indices : iterable of int, optional
         Frames, from 0; all by default.
     out : ndarray, optional
         Where to put them: ``(n, rows, columns[, samples])``, C-contiguous.
     workers : int
-        Threads that decode; native frames gain nothing from more than one.
+        Threads that decode; native frames and video gain nothing from more than one.
+    errors : {"raise", "partial"}
+        As for `frame`; with "partial" a frame of which nothing could be decoded is 0 everywhere.
     limit : int
         Bytes of one decoded frame above which to refuse.
 
@@ -141,9 +215,11 @@ def frames(
         wanted = tuple(wanted)
     if not wanted:
         return np.empty((0, *description.frame_shape), description.dtype) if out is None else out
-    _check_present(source, max(wanted[0], wanted[-1]) if isinstance(wanted, range) else max(wanted))
+    if errors == "raise":
+        _check_present(source, max(wanted[0], wanted[-1]) if isinstance(wanted, range) else max(wanted))
     first = None  # decoded before a stack is allocated: a description may promise more than there is
-    if isinstance(source.value, Fragments) and out is None:
+    notes: list[tuple[str, ...]] = []
+    if isinstance(source.value, Fragments) and out is None and errors == "raise":
         first = _decode(source, wanted[0]).array
     shape = (len(wanted), *description.frame_shape)
     if out is None:
@@ -157,23 +233,39 @@ def frames(
     stack = out
 
     def put(place: int) -> None:
-        _decode(source, wanted[place], out=stack[place])
+        try:
+            notes.append(_decode(source, wanted[place], out=stack[place], errors=errors).notes)
+        except PixelError as error:
+            if errors == "raise":
+                raise
+            stack[place] = 0
+            notes.append((f"partial: {error}",))
 
     places = range(len(wanted))
     if first is not None:
         stack[0], places = first, range(1, len(wanted))
-    if workers > 1 and len(places) > 1:
+    if workers > 1 and len(places) > 1 and source.video is None:
         with ThreadPoolExecutor(workers) as pool:
             for _ in pool.map(put, places):
                 pass
     else:
         for place in places:
             put(place)
+    if errors != "raise":
+        _warn_of_partial(note for some in notes for note in some)
     return stack
 
 
+def _warn_of_partial(notes: Iterable[str]) -> None:
+    """Say aloud that frames are not whole."""
+    partial = [note for note in notes if note.startswith("partial")]
+    if partial:
+        more = f" (and {len(partial) - 1} more)" if len(partial) > 1 else ""
+        warnings.warn(f"{partial[0]}{more}", RuntimeWarning, stacklevel=3)
+
+
 def iter_frames(
-    ds: DataSet, indices: Iterable[int] | None = None, *, limit: int = FRAME_LIMIT
+    ds: DataSet | Readable, indices: Iterable[int] | None = None, *, limit: int = FRAME_LIMIT
 ) -> Iterator[NDArray[Any]]:
     """Decode frames one after the other, holding one at a time.
 
@@ -319,10 +411,18 @@ class _Source(NamedTuple):
     extended_offsets: bytes = b""
     extended_lengths: bytes = b""
     starts: tuple[int, ...] | None = None
+    video: VideoReader | None = None
 
 
-def _source(ds: DataSet, limit: int) -> _Source:
+def _source(ds: DataSet | Readable, limit: int) -> _Source:
     """Collect what decoding needs, and refuse frames that are too large."""
+    if not isinstance(ds, DataSet):
+        path = os.fspath(ds) if isinstance(ds, (str, os.PathLike)) else None
+        try:
+            return _source(read(ds, only=_DESCRIBING), limit)
+        except PixelError as error:
+            error.path = error.path or path
+            raise
     description = describe(ds)
     value = ds.get(description.attribute)
     if description.big_endian:  # a decoded value has had its words swapped, which is wrong for cells of another size
@@ -338,6 +438,8 @@ def _source(ds: DataSet, limit: int) -> _Source:
             f"a frame of {description.frame_shape} takes {description.decoded_bytes} bytes, the limit is {limit}",
             hint="pass a higher limit if this is meant",
         )
+    if isinstance(value, Fragments) and description.transfer_syntax_uid in VIDEO:
+        return _Source(description, value, video=VideoReader(value, description))
     if isinstance(value, Fragments):
         offsets, lengths = ds.get("ExtendedOffsetTable"), ds.get("ExtendedOffsetTableLengths")
         told = offsets or value.offset_table or len(value.parts) == description.number_of_frames
@@ -349,6 +451,8 @@ def _source(ds: DataSet, limit: int) -> _Source:
 def _check_present(source: _Source, index: int) -> None:
     """Raise where a frame can't be there, whatever its bytes."""
     description, value = source.description, source.value
+    if source.video is not None:
+        return
     if isinstance(value, Fragments):
         _span(source, value, index)
     elif description.frame_bits * (index + 1) > len(value) * 8:
@@ -375,12 +479,18 @@ def _encoded(source: _Source, value: Fragments, index: int) -> tuple[bytes, tupl
     return data[: span.length], span.notes
 
 
-def _decode(source: _Source, index: int, *, out: NDArray[Any] | None = None) -> Decoded:
+def _decode(source: _Source, index: int, *, out: NDArray[Any] | None = None, errors: str = "raise") -> Decoded:
     """Decode one frame of a source; errors name the frame."""
     description, value = source.description, source.value
+    if errors not in ("raise", "partial"):
+        raise PixelError(f"errors={errors!r} is neither 'raise' nor 'partial'")
     if index < 0 or (not isinstance(value, Fragments) and index >= description.number_of_frames):
         raise PixelError(f"there are {description.number_of_frames} frames, counted from 0", frame=index)
+    if source.video is not None:
+        return source.video.frame(index, out=out)
     if not isinstance(value, Fragments):
+        if errors == "partial" and description.frame_bits * (index + 1) > len(value) * 8:
+            return _partial_native(source, value, index, out)
         return native.read_frame(value, description, index, out=out)
     data, notes = _encoded(source, value, index)
     uid = description.transfer_syntax_uid
@@ -392,5 +502,28 @@ def _decode(source: _Source, index: int, *, out: NDArray[Any] | None = None) -> 
                 uid, description = guess, replace(description, transfer_syntax_uid=guess)
         decoded = decoder(uid)(data, description, out=out)
     except PixelError as error:
-        raise PixelError(error.message, frame=index, tag=error.tag, offset=error.offset, hint=error.hint) from error
+        named = PixelError(error.message, frame=index, tag=error.tag, offset=error.offset, hint=error.hint)
+        if errors == "raise":
+            raise named from error
+        try:
+            decoded = decode_partial(data, description, out=out)
+        except PixelError:
+            raise named from error
+        notes = (*notes, f"partial: {named}")
     return decoded._replace(notes=(*description.notes, *notes, *decoded.notes))
+
+
+def _partial_native(source: _Source, value: bytes | Bulk, index: int, out: NDArray[Any] | None) -> Decoded:
+    """The beginning of a native frame that is cut short; the rest is 0."""
+    description = source.description
+    start = description.frame_bits * index // 8
+    rest = len(value) - start
+    if rest <= 0:
+        raise PixelError(f"cut short: it begins at byte {start}, the value has {len(value)}", frame=index)
+    head = value[start:] if isinstance(value, bytes) else value.read(start, rest)
+    skip = description.frame_bits * index % 8
+    if skip:
+        raise PixelError("cut short, and it does not begin with a byte", frame=index)
+    decoded = native.decode(head + bytes(description.frame_bytes - rest), description, out=out)
+    note = f"partial: frame {index}: cut short: {rest} of {description.frame_bytes} bytes are there"
+    return decoded._replace(notes=(*decoded.notes, note))

@@ -147,4 +147,5 @@ def _srgb_curve() -> NDArray[np.uint16]:
     """The transfer function of sRGB, encoded to linear, as a table (IEC 61966-2-1)."""
     encoded = np.linspace(0, 1, 4096)
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    return np.rint(linear * 65535).astype(np.uint16)
+    curve: NDArray[np.uint16] = np.rint(linear * 65535).astype(np.uint16)
+    return curve

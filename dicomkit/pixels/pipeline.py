@@ -1,4 +1,4 @@
-"""The grey pipeline of a frame: which modality, VOI and presentation stages apply, and all of them in one go (PS3.4 N.2)."""
+"""The grey pipeline of a frame: its modality, VOI and presentation stages, and all of them in one go (PS3.4 N.2)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dicomkit.pixels.description import PixelDescription, describe
 from dicomkit.pixels.lookup import LookupTable, look_up
 from dicomkit.pixels.modality import Modality, Rescale, modality_of
 from dicomkit.pixels.padding import padding_of
-from dicomkit.pixels.presentation import Presentation, presentation_of
+from dicomkit.pixels.presentation import PLAIN, Presentation, presentation_of
 from dicomkit.pixels.voi import Voi, voi_of
 from dicomkit.pixels.window import Window, continuous
 
@@ -47,7 +47,7 @@ class GreyPipeline:
 
     modality: Modality
     voi: Voi
-    presentation: Presentation = Presentation()
+    presentation: Presentation = PLAIN
     voi_source: str = ""
 
     def __call__(self, stored: NDArray[Any]) -> NDArray[np.uint8]:

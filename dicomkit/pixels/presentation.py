@@ -52,6 +52,10 @@ class Presentation:
         return self.table.to_8_bits(self.table.first + np.floor(values * (last / 255) + 0.5).astype(np.int64))
 
 
+PLAIN = Presentation()
+"""What changes nothing."""
+
+
 def presentation_of(ds: DataSet, photometric_interpretation: str | None = None) -> Presentation:
     """Find the presentation of an image.
 

@@ -69,6 +69,7 @@ class RealWorldMapping:
     def __call__(self, stored: NDArray[Any]) -> NDArray[np.float64]:
         """Map stored values to float64; those outside first and last have no real world value: NaN."""
         stored = np.asarray(stored)
+        values: NDArray[np.float64]
         if self.table is None:
             values = np.multiply(stored, self.slope, dtype=np.float64)
             values += self.intercept
@@ -153,7 +154,8 @@ def real_world_values(
     >>> import dicomkit as dk
     >>> item = {"RealWorldValueFirstValueMapped": 0, "RealWorldValueLastValueMapped": 200, "LUTLabel": "T2",
     ...         "RealWorldValueSlope": 0.5, "RealWorldValueIntercept": 0}
-    >>> ds = dk.DataSet(Rows=1, Columns=2, BitsAllocated=8, PixelData=b"\\x08\\xff", RealWorldValueMappingSequence=[item])
+    >>> ds = dk.DataSet(Rows=1, Columns=2, BitsAllocated=8, PixelData=b"\\x08\\xff",
+    ...                 RealWorldValueMappingSequence=[item])
     >>> real_world_values(ds, which="T2").tolist()
     [[4.0, nan]]
     """

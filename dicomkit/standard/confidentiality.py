@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
@@ -106,8 +106,8 @@ def protected_concepts() -> tuple[ProtectedConcept, ...]:
     """
     columns = table_columns("confidentiality_content.tsv", 5 + len(CONTENT_OPTIONS))
     return tuple(
-        ProtectedConcept(*row[:5], _said(CONTENT_OPTIONS, row[5:]))  # type: ignore[misc]
-        for row in zip(*columns, strict=True)
+        ProtectedConcept(scheme, value, meaning, value_type, action, _said(CONTENT_OPTIONS, cells))
+        for scheme, value, meaning, value_type, action, *cells in zip(*columns, strict=True)
     )
 
 
@@ -142,10 +142,13 @@ def is_method(scheme: object, value: object) -> bool:
 @cache
 def _rows() -> tuple[ProtectedAttribute, ...]:
     columns = table_columns("confidentiality.tsv", 3 + len(OPTIONS))
-    return tuple(ProtectedAttribute(*row[:3], _said(OPTIONS, row[3:])) for row in zip(*columns, strict=True))  # type: ignore[misc]
+    return tuple(
+        ProtectedAttribute(tag, name, action, _said(OPTIONS, cells))
+        for tag, name, action, *cells in zip(*columns, strict=True)
+    )
 
 
-def _said(options: tuple[str, ...], cells: tuple[str, ...]) -> Mapping[str, str]:
+def _said(options: Sequence[str], cells: Sequence[str]) -> Mapping[str, str]:
     return MappingProxyType({option: cell for option, cell in zip(options, cells, strict=True) if cell})
 
 

@@ -63,6 +63,8 @@ class AttributeUse(NamedTuple):
     rule : Rule or None
         Of Types 1C and 2C.
     values : tuple of Values
+    overrides : bool
+        Whether the type holds against that of other modules of the IOD; else the strictest does.
     """
 
     tag: int
@@ -70,6 +72,7 @@ class AttributeUse(NamedTuple):
     items: int
     rule: Rule | None
     values: tuple[Values, ...]
+    overrides: bool
 
 
 class Module(NamedTuple):
@@ -161,9 +164,9 @@ def module(id: str) -> Module | None:
 
     Examples
     --------
-    >>> found = module("patient")
-    >>> found.name, f"{found.attributes[1].tag:08X}", found.attributes[1].type
-    ('Patient', '00081120', '3')
+    >>> found = module("acquisition-context")
+    >>> found.name, f"{found.attributes[0].tag:08X}", found.attributes[0].type
+    ('Acquisition Context', '00400555', '2')
     """
     block = _module_blocks().get(id)
     if block is None:
@@ -189,7 +192,9 @@ def _uses(rows: str) -> tuple[AttributeUse, ...]:
     for row in rows.split("\n") if rows else ():
         tag, kind, items, condition, lists = row.split("\t")
         values = tuple([_values()[int(line)] for line in lists.split(",")]) if lists else ()
-        found.append(AttributeUse(int(tag, 16), kind, int(items or 0), _rule(condition), values))
+        overrides = kind.endswith("!")
+        use = AttributeUse(int(tag, 16), kind.rstrip("!"), int(items or 0), _rule(condition), values, overrides)
+        found.append(use)
     return tuple(found)
 
 

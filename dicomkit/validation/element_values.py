@@ -18,6 +18,7 @@ from dicomkit.values.tag import Tag
 from dicomkit.values.uid import UID
 
 MOST_LEVELS = 64
+SPECIFIC_CHARACTER_SET = 0x00080005
 
 # How a problem of PS3.5 starts, the rule that it breaks, and how bad that is.
 _RULES: tuple[tuple[re.Pattern[str], str, Severity], ...] = (
@@ -25,9 +26,7 @@ _RULES: tuple[tuple[re.Pattern[str], str, Severity], ...] = (
     (re.compile(r"padded by"), "padding", "error"),
     (re.compile(r"\d+ values?, where the VM"), "vm", "error"),
     (
-        re.compile(
-            r"byte |bytes |an escape|escape sequence|Shift JIS|ISO-IR|the character set|.*defined term|.*value 1;"
-        ),
+        re.compile(r"byte |bytes |an escape|escape sequence|Shift JIS|ISO-IR"),
         "character set",
         "error",
     ),
@@ -86,6 +85,8 @@ def check_element(element: Element, known: Attribute | None, place: Path) -> Ite
         problems = decode_problems(vr, raw, big_endian=origin.big_endian, charset=origin.charset, tag=tag, vm=vm)
         for problem in problems:
             rule, severity = _rule(problem)
+            if rule == "value" and tag == SPECIFIC_CHARACTER_SET:
+                rule = "character set"
             yield Finding(place, rule, severity, problem, tag)
     elif isinstance(raw, Bulk) and element.origin.length % 2:
         yield Finding(place, "length", "error", f"odd length {element.origin.length}", tag)

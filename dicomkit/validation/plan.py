@@ -52,9 +52,9 @@ def plan_of(sources: tuple[Source, ...]) -> Plan:
 
     Examples
     --------
-    >>> plan = plan_of(("patient", "image-pixel"))
+    >>> plan = plan_of(("acquisition-context", "image-pixel"))
     >>> [f"{tag:08X}" for tag in plan.required][:3]
-    ['00100010', '00100020', '00100021']
+    ['00280002', '00280004', '00280006']
     """
     found: dict[int, list[tuple[AttributeUse, str]]] = {}
     for source in sources:
@@ -65,6 +65,9 @@ def plan_of(sources: tuple[Source, ...]) -> Plan:
             attributes, name = (known.attributes, known.name) if known else ((), "")
         for use in attributes:
             found.setdefault(use.tag, []).append((use, name))
+    for tag, uses in found.items():
+        if overriding := [(use, name) for use, name in uses if use.overrides]:
+            found[tag] = overriding
     merged = {
         tag: Uses(
             tuple(uses),

@@ -21,7 +21,6 @@ class DicomBackend(BackendEntrypoint):
     """
 
     description = "Open a series of DICOM images as a volume in mm, with dicomkit"
-    url = "https://pypi.org/project/dicomkit"
     open_dataset_parameters = (
         "filename_or_obj",
         "drop_variables",

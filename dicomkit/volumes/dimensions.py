@@ -184,8 +184,8 @@ def _codes(column: NDArray[Any]) -> Ints:
     """Number the levels of a column in ascending order; numbers that print alike are one level, NaN is one."""
     if column.dtype == object:
         return np.unique(column.astype(str), return_inverse=True)[1]
-    flat = column.reshape(len(column), -1)
-    return np.unique(np.round(np.nan_to_num(flat, nan=-1e30), 6), axis=0, return_inverse=True)[1].reshape(-1)
+    flat = np.clip(np.nan_to_num(column.reshape(len(column), -1), nan=-1e30), -1e30, 1e30)
+    return np.unique(np.round(flat, 6), axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def _distinct(candidates: Iterator[Dimension]) -> Iterator[Dimension]:

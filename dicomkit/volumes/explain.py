@@ -78,8 +78,9 @@ class GeometryReport:
         return figure
 
     def __repr__(self) -> str:
-        state = "regular" if self.regular else f"{len(self.findings)} findings"
-        return f"<GeometryReport: {len(self.stacks)} stacks, {len(self.table)} slices, {state}>"
+        state = "regular" if self.regular else _count(len(self.findings), "finding")
+        stacks, slices = _count(len(self.stacks), "stack"), _count(len(self.table), "slice")
+        return f"<GeometryReport: {stacks}, {slices}, {state}>"
 
     def _repr_html_(self) -> str:
         from dicomkit.display.html import image, stack, table
@@ -88,7 +89,8 @@ class GeometryReport:
         if len(self.findings):
             parts.append(_html(self.findings.drop(columns="SOPInstanceUID"), "findings"))
         parts.append(image(self.plot().to_png(dpi=80), alt="steps and offsets of the slices"))
-        parts.append(_html(self.table, "slices"))
+        one = self.table["series"].nunique() == 1
+        parts.append(_html(self.table.drop(columns="series") if one else self.table, "slices"))
         if self.unreadable:
             parts.append(table(["path", "reason"], self.unreadable, caption="unreadable"))
         return stack(*parts)
@@ -200,7 +202,9 @@ def _stacks(facts: FrameFacts, stacks: list[Stack]) -> pd.DataFrame:
                 facts["series"][first],
                 facts.sources[int(facts.source[first])].get("SeriesDescription"),
                 stack.number,
-                len(stack.present),
+                len(
+                    {*stack.present.tolist(), *(k for f in stack.findings if f.kind == "duplicates" for k in f.frames)}
+                ),
                 len(stack.positions),
                 ", ".join(f"{d.name} ({len(d)})" for d in stack.dimensions),
                 f"{stack.shape[0]} x {stack.shape[1]} of {spacing[0]:.4g} x {spacing[1]:.4g} mm",
@@ -224,6 +228,10 @@ def _stacks(facts: FrameFacts, stacks: list[Stack]) -> pd.DataFrame:
         "assumed",
     ]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _html(frame: pd.DataFrame, caption: str) -> str:

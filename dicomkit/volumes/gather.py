@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.errors import DicomError, GeometryError
 from dicomkit.files.read import read
-from dicomkit.volumes.facts import wanted_tags
 from dicomkit.volumes.header import Image, read_header
+from dicomkit.volumes.places import wanted_tags
 
 if TYPE_CHECKING:
     import pandas as pd

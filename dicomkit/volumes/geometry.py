@@ -37,6 +37,7 @@ PLANES = {
 ORIGIN_DECIMALS = 5
 STEP_DECIMALS = 9
 COORDINATE_DECIMALS = 4
+FARTHEST = 1e8
 SAME = 2 * 10.0**-COORDINATE_DECIMALS
 """Positions in mm that are no further apart are one: two roundings of a coordinate."""
 
@@ -122,8 +123,8 @@ class Geometry:
             ("column_step", STEP_DECIMALS),
         ):
             value = np.asarray(getattr(self, name), float)
-            if value.shape != (3,) or not np.isfinite(value).all():
-                raise GeometryError(f"{name} must be three finite numbers, not {getattr(self, name)}")
+            if value.shape != (3,) or not (np.abs(value) <= FARTHEST).all():
+                raise GeometryError(f"{name} must be three finite numbers of mm, not {getattr(self, name)}")
             object.__setattr__(self, name, tuple(rounded(value, decimals).tolist()))
         r, c = np.asarray(self.row_step), np.asarray(self.column_step)
         if not abs(np.dot(np.cross(c, r), self.slice_step)) > 1e-9 * math.hypot(*r) * math.hypot(*c):

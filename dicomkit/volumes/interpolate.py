@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 Method = Literal["linear", "nearest"]
 
 SLAB = 1 << 20
-"""Points that are computed at once."""
+"""Points that are computed at once along axes."""
+
+BLOCK = 1 << 16
+"""Points in general position that are computed at once: what is between stays in cache."""
 
 
 def result_type(dtype: np.dtype[Any], method: Method, fill_value: float | None) -> tuple[np.dtype[Any], float]:
@@ -83,14 +86,14 @@ def interpolate(
     nonzero = matrix != 0
     separable = bool((nonzero.sum(0) == 1).all() and (nonzero.sum(1) == 1).all())
     plane = max(1, int(np.prod(shape[1:])) * int(np.prod(array.shape[3:])))
-    slices = max(1, SLAB // plane)
+    slices = max(1, (SLAB if separable else BLOCK) // plane)
     for first in range(0, shape[0], slices):
         ranges = [np.arange(first, min(first + slices, shape[0])), np.arange(shape[1]), np.arange(shape[2])]
         target = out[first : first + slices]
         if separable:
             _along_axes(array, matrix, offset, ranges, method, fill, target)
             continue
-        rows = max(1, SLAB // max(1, shape[2] * len(ranges[0])))
+        rows = max(1, BLOCK // max(1, shape[2] * len(ranges[0])))
         for row in range(0, shape[1], rows):
             some = [ranges[0], ranges[1][row : row + rows], ranges[2]]
             _at_points(array, matrix, offset, some, method, fill, target[:, row : row + rows])

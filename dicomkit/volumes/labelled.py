@@ -9,8 +9,9 @@ import numpy as np
 
 from dicomkit.errors import GeometryError
 from dicomkit.volumes.dimensions import Dimension
-from dicomkit.volumes.facts import DESCRIPTION, ORDER, FrameFacts
+from dicomkit.volumes.facts import FrameFacts
 from dicomkit.volumes.geometry import AXES
+from dicomkit.volumes.places import DESCRIPTION, ORDER
 from dicomkit.volumes.stack import Stack
 
 if TYPE_CHECKING:

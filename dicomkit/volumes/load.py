@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from dicomkit.errors import DicomError, GeometryError, MissingFeatureError
+from dicomkit.volumes.collection import Volumes, left_out, rejected_table, series_table
 from dicomkit.volumes.facts import FrameFacts, collect
 from dicomkit.volumes.findings import irregular
 from dicomkit.volumes.gather import Gathered, VolumeSource, gather
@@ -20,7 +21,6 @@ from dicomkit.volumes.stack import Stack, examine, group, resolve
 from dicomkit.volumes.voxels import Voxels, described
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
     from numpy.typing import DTypeLike
 
@@ -180,52 +180,7 @@ def to_volumes(
     for ds in found.others:
         others.setdefault(str(ds.get("SeriesInstanceUID") or ""), []).append(ds)
     rejected += [(uid, group_[0], len(group_), "no images") for uid, group_ in others.items() if uid not in volumes]
-    return Volumes(volumes, _rejected_table(rejected, found))
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Volumes(Mapping[str, "xr.DataArray"]):
-    """Volumes by SeriesInstanceUID, and a table of the series that make none, with the reason."""
-
-    _volumes: dict[str, xr.DataArray]
-    rejected: pd.DataFrame = field(compare=False)
-
-    def __getitem__(self, uid: str) -> xr.DataArray:
-        return self._volumes[uid]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._volumes)
-
-    def __len__(self) -> int:
-        return len(self._volumes)
-
-    def __repr__(self) -> str:
-        return f"<Volumes: {len(self)} series, {len(self.rejected)} rejected>"
-
-    def _repr_html_(self) -> str:
-        from dicomkit.display.html import stack as below
-        from dicomkit.display.html import table
-
-        rows = [
-            (
-                uid,
-                v.attrs.get("Modality"),
-                v.attrs.get("SeriesDescription"),
-                " × ".join(f"{n} {d}" for d, n in v.sizes.items()),
-                str(v.dtype),
-                v.attrs.get("units"),
-            )
-            for uid, v in self.items()
-        ]
-        made = table(
-            ["SeriesInstanceUID", "Modality", "Description", "Size", "Type", "Units"], rows, caption=repr(self)[1:-1]
-        )
-        if not len(self.rejected):
-            return made
-        left = table(
-            list(self.rejected.columns), self.rejected.itertuples(index=False), caption="no volumes", max_chars=400
-        )
-        return below(made, left)
+    return Volumes(volumes, rejected_table(rejected, found))
 
 
 _UNPLACED = "no usable ImagePositionPatient, ImageOrientationPatient or PixelSpacing"
@@ -297,13 +252,13 @@ def lazy_volume(
 def one_series(found: Gathered) -> FrameFacts:
     """Collect the facts of the images, which must be of one series."""
     if not found.images:
-        raise GeometryError("there are no images in the source", table=_left_out(found))
+        raise GeometryError("there are no images in the source", table=left_out(found))
     facts = collect(found.images)
     series = _series(facts)
     if len(series) > 1:
         raise GeometryError(
             f"there are {len(series)} series, and a volume is made of one",
-            table=_series_table(facts, series),
+            table=series_table(facts, series),
             hint="select one by SeriesInstanceUID, or use to_volumes",
         )
     return facts
@@ -394,30 +349,3 @@ def _stack_detail(facts: FrameFacts, number: int, rows: Any) -> str:
     size = f"{facts['rows'][first]:g} x {facts['columns'][first]:g} of {rows_mm:.4g} x {columns_mm:.4g} mm"
     identity = f", StackID {facts['stack'][first]}" if facts["stack"][first] else ""
     return f"stack {number}: {len(rows)} frames, {size}, normal ({normal}){identity}"
-
-
-def _series_table(facts: FrameFacts, series: Mapping[str, Any]) -> pd.DataFrame:
-    import pandas as pd
-
-    rows = []
-    for uid, members in series.items():
-        ds = facts.sources[int(facts.source[members[0]])]
-        rows.append((uid, ds.get("SeriesDescription"), ds.get("Modality"), len(members)))
-    return pd.DataFrame(rows, columns=["SeriesInstanceUID", "SeriesDescription", "Modality", "frames"])
-
-
-def _rejected_table(rejected: Iterable[tuple[str, Any, int, str]], found: Gathered) -> pd.DataFrame:
-    import pandas as pd
-
-    rows: list[tuple[Any, ...]] = [
-        (uid, ds.get("SeriesDescription"), ds.get("Modality"), frames, ds.path, reason)
-        for uid, ds, frames, reason in rejected
-    ]
-    rows += [(None, None, None, 0, path, reason) for path, reason in found.unreadable]
-    return pd.DataFrame(
-        rows, columns=["SeriesInstanceUID", "SeriesDescription", "Modality", "frames", "path", "reason"]
-    )
-
-
-def _left_out(found: Gathered) -> pd.DataFrame:
-    return _rejected_table([(str(ds.get("SeriesInstanceUID") or ""), ds, 1, "no image") for ds in found.others], found)

@@ -136,6 +136,8 @@ def scale_of(
         wanted = np.dtype(dtype)
         if wanted.kind in "iu" and stored.kind == "f":
             raise PixelError(f"floating point values don't fit {wanted}", hint="use dtype='float32'")
+        if wanted.kind in "iu" and max(np.abs(slope[rows]).max(), np.abs(intercept[rows]).max()) >= 2**31:
+            raise PixelError(f"rescaled values don't fit {wanted}", hint="use dtype='float32'")
         if wanted.kind in "iu" and not (whole and (slope[rows] % 1 == 0).all()):
             raise PixelError(
                 f"rescaled values are no whole numbers, so {wanted} can't hold them", hint="use dtype='float32'"

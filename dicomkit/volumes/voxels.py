@@ -247,19 +247,20 @@ class Voxels:
         """Scale one slice, in place where it was read in place."""
         kind = out.dtype.type
         if out.dtype.kind == "f":
-            if stored.dtype.itemsize > 2 and slope != 1:  # more digits than float32 has: round once, at the end
-                np.multiply(stored, slope, out=out, casting="unsafe")
-            else:
-                if not np.shares_memory(stored, out):
-                    out[...] = stored
-                if slope != 1:
-                    out *= kind(slope)
-            if intercept:
-                out += kind(intercept)
+            with np.errstate(over="ignore", invalid="ignore"):  # absurd factors give infinities
+                if stored.dtype.itemsize > 2 and slope != 1:  # more digits than float32 has: round once, at the end
+                    np.multiply(stored, slope, out=out, casting="unsafe")
+                else:
+                    if not np.shares_memory(stored, out):
+                        out[...] = stored
+                    if slope != 1:
+                        out *= kind(slope)
+                if intercept:
+                    out += kind(intercept)
             return
-        if slope == 1:
+        limits = np.iinfo(out.dtype)
+        if slope == 1 and limits.min <= intercept <= limits.max:
             low, high = stored_range(d)
-            limits = np.iinfo(out.dtype)
             if low + intercept < limits.min or high + intercept > limits.max:
                 low = int(stored.min()) if low + intercept < limits.min else low
                 high = int(stored.max()) if high + intercept > limits.max else high
@@ -272,7 +273,6 @@ class Voxels:
                 out[...] = stored
             return
         wide = stored.astype(np.int64) * int(slope) + int(intercept)
-        limits = np.iinfo(out.dtype)
         if wide.min() < limits.min or wide.max() > limits.max:
             self._refuse(float(wide.min()), float(wide.max()), where)
         out[...] = wide

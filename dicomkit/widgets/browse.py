@@ -99,7 +99,7 @@ class Browser:
         """What is looked at now."""
         values = {name: control.value for name, control in self.controls.items()}
         index = min(values["slice"], self._planes[values["plane"]].count - 1)
-        window = (values["center"], values["width"]) if "center" in values else None
+        window = (_plain(values["center"]), _plain(values["width"])) if "center" in values else None
         levels = tuple((name, values[name]) for name, _ in self._drawn.levels)
         return Sight(values["plane"], index, window, levels)
 
@@ -154,12 +154,19 @@ class Browser:
         if change["new"] != CUSTOM:
             self.controls["center"].value, self.controls["width"].value = change["new"]
 
+    def _matching(self) -> Window | str:
+        """The preset that the sliders are at, which a browser sets to the nearest step of theirs."""
+        sliders = self.controls["center"], self.controls["width"]
+        for window in self._presets.values():
+            if all(abs(s.value - value) <= s.step / 2 for s, value in zip(sliders, window, strict=True)):
+                return window
+        return CUSTOM
+
     def _changed(self, change: Any) -> None:
         if self.sight == self._drawn:
             return
         if "preset" in self.controls:
-            window = self.sight.window
-            self.controls["preset"].value = window if window in self._presets.values() else CUSTOM
+            self.controls["preset"].value = self._matching()
         self._draw()
         for listener in self._listeners:
             listener()
@@ -316,6 +323,11 @@ def _view(title: str, controls: dict[str, Any]) -> dict[str, Any]:
         [widgets.HTML(f"{style_element()}<b>{escape(title)}</b>"), widgets.Box([stage, panel], layout=row), note]
     )
     return {**parts, "picture": picture, "note": note, "box": box}
+
+
+def _plain(value: float) -> float:
+    """A number without the noise that a slider of a browser adds, such as 1499.9999999999998."""
+    return float(f"{value:.9g}")
 
 
 def _level(volume: xr.DataArray, name: str, index: int) -> str:

@@ -46,7 +46,9 @@ class Report:
     @property
     def rows(self) -> tuple[TreeRow, ...]:
         """The content of a Structured Report as rows of a tree; nothing for other objects."""
-        return (_row(self.ds, top=True),) if "ContentSequence" in self.ds else ()
+        if "ContentSequence" not in self.ds:
+            return ()
+        return (_row(self.ds, top=True),) if self.ds.get("ValueType") else tuple(_Below(self.ds))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """There is no picture to save.

@@ -147,8 +147,11 @@ def test_an_interrupted_scan_stops_at_once_and_leaves_no_worker(tmp_path: Path) 
     )
     process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    while "batch" not in process.stdout.readline():
-        pass
+    for line in process.stdout:
+        if "batch" in line:
+            break
+    else:
+        pytest.fail(f"the scan ended by itself: {process.communicate()[1]}")
     workers = children(process.pid)
     assert len(workers) == 2
     start = time.monotonic()

@@ -13,8 +13,9 @@ from realdata import all_dicom_files, needs_data, real_file
 import dicomkit as dk
 from dicomkit.errors import DicomError
 from dicomkit.pixels.description import describe
-from dicomkit.volumes.facts import PLACE, collect, wanted_tags
+from dicomkit.volumes.facts import collect
 from dicomkit.volumes.header import Header, dataset_of, read_header
+from dicomkit.volumes.places import PLACE, wanted_tags
 from dicomkit.volumes.voxels import described
 
 

@@ -84,6 +84,11 @@ def test_a_type_that_cant_hold_the_values_is_refused() -> None:
         volume_of(ramp(2, 3, 4), dtype="int16", RescaleSlope=0.5, RescaleIntercept=0)
     with pytest.raises(PixelError, match="don't fit int16"):
         volume_of(ramp(2, 3, 4) - 32000, dtype="int16", **HU)
+    with pytest.raises(PixelError, match="don't fit int32"):
+        volume_of(ramp(2, 3, 4), dtype="int32", RescaleSlope=1e300, RescaleIntercept=0)
+    with pytest.raises(PixelError, match="don't fit uint16"):
+        volume_of(ramp(2, 3, 4), dtype="uint16", **HU)
+    assert volume_of(ramp(2, 3, 4) + 2000, dtype="uint16", **HU).values[0, 0, 0] == 976
     with pytest.raises(PixelError, match="don't fit uint8"):
         volume_of(ramp(2, 3, 4) * 100, dtype="uint8")
 
@@ -101,7 +106,7 @@ def test_unused_bits_dont_count() -> None:
 def test_a_frame_cut_short_is_named(tmp_path: Path) -> None:
     images = made_series(ramp(3, 8, 8), along_z([0, 1, 2]))
     images[1] = images[1].assign(PixelData=images[1].PixelData[:100])
-    with pytest.raises(PixelError, match="frame 0: .*100"):
+    with pytest.raises(PixelError, match=r"frame 0: .*100"):
         to_volume(images)
 
 

@@ -99,7 +99,7 @@ def test_oblique_grids_are_as_simpleitk_has_them(method: str, case: str) -> None
     target = Geometry(tuple(center - (np.array(shape) - 1) / 2 @ steps), *(tuple(s) for s in steps))
     from dicomkit.volumes.resample import resample
 
-    ours = resample(volume, target, shape, method=method, fill_value=-7)  # type: ignore[arg-type]
+    ours = resample(volume, target, shape, method=method, fill_value=-7)
     image = to_sitk(volume)
     filter = sitk.ResampleImageFilter()
     filter.SetSize(shape[::-1])
@@ -145,7 +145,7 @@ def test_outside_is_what_was_asked_for() -> None:
     with pytest.raises(GeometryError, match="fit"):
         result_type(np.dtype("u1"), "nearest", -1)
     with pytest.raises(GeometryError, match="cubic"):
-        result_type(np.dtype("u1"), "cubic", None)  # type: ignore[arg-type]
+        result_type(np.dtype("u1"), "cubic", None)
 
 
 def test_a_single_slice_through_a_point() -> None:

@@ -325,11 +325,11 @@ def test_several_series_are_listed() -> None:
 
 def test_policies_are_checked() -> None:
     with pytest.raises(GeometryError, match="gaps='maybe' is not a policy"):
-        Policy(gaps="maybe")  # type: ignore[arg-type]
+        Policy(gaps="maybe")
     with pytest.raises(GeometryError, match="tolerance"):
         Policy(tolerance=0)
     with pytest.raises(GeometryError, match="no volume can be made of a int"):
-        to_volume(3)  # type: ignore[arg-type]
+        to_volume(3)
     with pytest.raises(GeometryError, match="no images"):
         to_volume([])
 

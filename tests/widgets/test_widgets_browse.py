@@ -71,6 +71,18 @@ def test_the_window_sliders_and_presets_change_the_picture_and_each_other(ct):
     assert controls["preset"].value == (-600.0, 1500.0)
 
 
+def test_a_slider_that_a_browser_snaps_to_its_steps_is_still_at_its_preset(ct):
+    browser = dk.browse(ct, window=(-600, 1500))
+    browser.controls["width"].value = 1499.9999999999998
+    assert browser.controls["preset"].value == (-600, 1500)
+    assert browser.sight.window == (-600, 1500)
+    uneven = dk.browse(ct, window=(12.3, 456.7))
+    uneven.controls["center"].value = 12.0
+    assert uneven.controls["preset"].value == (12.3, 456.7)
+    uneven.controls["center"].value = 14.0
+    assert uneven.controls["preset"].value == CUSTOM
+
+
 def test_the_plane_changes_picture_letters_and_proportions(ct):
     browser = dk.browse(ct)
     browser.controls["plane"].value = "coronal"

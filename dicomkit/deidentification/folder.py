@@ -1,0 +1,333 @@
+"""A folder goes in, another comes out: de-identified in parallel, resumable, the originals untouched."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dicomkit.deidentification.changes import Change
+from dicomkit.deidentification.deidentify import applied
+from dicomkit.deidentification.identifiers import Identifiers, identifiers_from, kind_of
+from dicomkit.deidentification.manifest import Done, Manifest
+from dicomkit.deidentification.profile import BASIC_PROFILE, Profile
+from dicomkit.deidentification.pseudonyms import PATIENT_KEYWORDS, Pseudonyms, patient_from
+from dicomkit.deidentification.rules import Rules
+from dicomkit.encoding.writer import iter_part10
+from dicomkit.errors import DicomError, SourceError, ValueFormatError
+from dicomkit.files.read import read
+from dicomkit.sources import replace_file
+from dicomkit.tables.find_files import Place, find_files
+from dicomkit.tables.workers import in_processes
+from dicomkit.values.tag import Tag
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BATCH = 16
+_FEW = 64
+_MOST_WORKERS = 8
+_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+# What is read of every file beforehand, to clean the texts of any file of the same patient.
+_KNOWN_FROM = (
+    "PatientName PatientID OtherPatientIDs OtherPatientNames PatientBirthName PatientMotherBirthName PatientAddress"
+    " PatientTelephoneNumbers MedicalRecordLocator ResponsiblePerson AccessionNumber AdmissionID ReferringPhysicianName"
+    " PhysiciansOfRecord PerformingPhysicianName NameOfPhysiciansReadingStudy OperatorsName RequestingPhysician"
+    " InstitutionName InstitutionAddress"
+).split()
+_SAFE_NAME = re.compile(r"[0-9]+(\.[0-9]+)*")
+
+
+class Task(NamedTuple):
+    """One file to be written, and what is known of its patient from other files."""
+
+    path: str
+    output: str
+    known: Identifiers
+
+
+class Result(NamedTuple):
+    """What became of a task."""
+
+    error: str | None
+    notes: str | None
+    changes: list[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all tasks share; ``target`` is None in a dry run."""
+
+    rules: Rules
+    pseudonyms: Pseudonyms
+    target: str | None
+
+
+def deidentify_folder(
+    source: Place | Iterable[Place],
+    target: Place,
+    profile: Profile = BASIC_PROFILE,
+    *,
+    key: bytes | str | None = None,
+    known: Identifiers | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+    dry_run: bool = False,
+) -> pd.DataFrame:
+    """De-identify all DICOM files of a folder into another (PS3.15 annex E).
+
+    Files are written whole or not at all, as study/series/instance by their new UIDs. When it is interrupted, the same
+    call goes on where it was. DICOMDIRs and files that are no DICOM are left out, and told.
+
+    Parameters
+    ----------
+    source
+        A folder, file, glob pattern, zip archive, or several of these; never written to.
+    target
+        A folder, which may not contain the source, nor lie in it.
+    profile, key, known
+        As for `dicomkit.deidentify`. Without a key a random one is made, which the table has as ``attrs["key"]``.
+    workers
+        How many processes; 1 works in this one. When not given: one per processor, for more than a few files.
+    progress
+        Whether to show a progress bar; when not given, when it takes longer than a second.
+    dry_run
+        Write nothing, and return the table of what would change in which file.
+
+    Returns
+    -------
+    DataFrame
+        One row a file: ``path``, ``output`` (relative to the target), ``status`` (``"written"``, ``"present"`` from an
+        earlier run, ``"skipped"`` or ``"failed"``), ``error`` and ``notes``. In a dry run one row a change.
+
+    Raises
+    ------
+    SourceError
+        When source and target overlap, the source is not there, or the target can't be written or was made with
+        another key or profile.
+    ValueFormatError
+        When functions in the profile can't be handed to worker processes.
+
+    Examples
+    --------
+    >>> import tempfile, dicomkit as dk
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = dk.samples.write_series(dk.samples.ct_series(slices=2, size=16), f"{folder}/in")
+    ...     table = deidentify_folder(f"{folder}/in", f"{folder}/out", key="secret of the trial")
+    ...     dk.read(f"{folder}/out/{table['output'][0]}").PatientIdentityRemoved
+    'YES'
+    """
+    places = [source] if isinstance(source, (str, os.PathLike)) else list(source)
+    goal = os.path.abspath(os.fspath(target))
+    paths = find_files(places)
+    _check_apart(places, paths, goal)
+    pseudonyms, rules = Pseudonyms.of(key), Rules.of(profile)
+    count = _worker_count(workers, len(paths), profile)
+    table = _survey(paths, rules, count)
+    table = _with_outputs(table, rules, pseudonyms)
+    knowledge = _knowledge(table, rules, known)
+    if not dry_run:
+        _make_folder(goal)
+    manifest = None if dry_run else Manifest.of(goal, pseudonyms, profile)
+    present = [
+        manifest.output_of(path, *stamp) if manifest is not None and error is None else None
+        for path, error, *stamp in zip(table["path"], table["error"], table["size"], table["stamp"], strict=True)
+    ]
+    rows = [n for n, error in enumerate(table["error"]) if error is None and present[n] != table["output"][n]]
+    tasks = [Task(table["path"][n], table["output"][n], knowledge[table["patient"][n]]) for n in rows]
+    results: dict[int, Result] = {}
+    with closing(_done(tasks, Common(rules, pseudonyms, None if dry_run else goal), count, progress)) as batches:
+        for first, batch in batches:
+            finished = rows[first : first + len(batch)]
+            results.update(zip(finished, batch, strict=True))
+            if manifest is not None:
+                _append(manifest, table, [n for n in finished if results[n].error is None])
+    made = _changes_table(table, results) if dry_run else _outcome_table(table, results)
+    made.attrs["key"] = pseudonyms.key
+    return made
+
+
+def work(tasks: Sequence[Task], common: Common) -> list[Result]:
+    """De-identify files, or tell what would change in them; what fails gives a result that says why."""
+    return [_one(task, common) for task in tasks]
+
+
+def _one(task: Task, common: Common) -> Result:
+    record: list[Change] | None = [] if common.target is None else None
+    try:
+        made = applied(read(task.path), common.rules, common.pseudonyms, task.known, record)
+        if common.target is not None:
+            output = os.path.join(common.target, task.output)
+            chunks = iter_part10(made.ds, made.transfer_syntax)
+            _make_folder(os.path.dirname(output))
+            replace_file(output, chunks)
+    except DicomError as error:
+        error.path = None
+        return Result(str(error), None, [])
+    changes = [change for change in record or () if change.before != change.after or change.action == "X"]
+    return Result(None, "; ".join(made.notes) or None, changes)
+
+
+def _done(
+    tasks: Sequence[Task], common: Common, workers: int, progress: bool | None
+) -> Iterator[tuple[int, list[Result]]]:
+    """The results of batches as they come, with a progress bar."""
+    batches: Iterator[tuple[int, list[Result]]]
+    if workers > 1 and len(tasks) > 1:
+        batches = in_processes(work, common, tasks, workers, min(BATCH, -(-len(tasks) // workers)))
+    else:
+        batches = ((first, work(tasks[first : first + 1], common)) for first in range(len(tasks)))
+    bar = None
+    if tasks and progress is not False:
+        from tqdm.auto import tqdm
+
+        bar = tqdm(total=len(tasks), unit=" files", desc="de-identify", leave=False, delay=0 if progress else 1)
+    try:
+        for first, results in batches:
+            yield first, results
+            if bar is not None:
+                bar.update(len(results))
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _worker_count(workers: int | None, files: int, profile: Profile) -> int:
+    """How many processes to use; functions that only this process knows keep the work in it."""
+    if workers is not None and workers < 1:
+        raise ValueFormatError(f"{workers} workers can't de-identify", hint="give 1 or more")
+    count = workers or (min(os.cpu_count() or 1, _MOST_WORKERS) if files >= _FEW else 1)
+    if count > 1 and not _portable(profile):
+        if workers is not None:
+            hint = "define them in a module that can be imported, or use workers=1"
+            raise ValueFormatError("the functions in the profile can't be handed to worker processes", hint=hint)
+        return 1
+    return count
+
+
+def _portable(profile: Profile) -> bool:
+    """Whether another process can take the profile over."""
+    try:
+        data = pickle.dumps(profile)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    return b"__main__" not in data
+
+
+def _survey(paths: list[str], rules: Rules, workers: int) -> pd.DataFrame:
+    """Read of every file who the patient is and what else identifies; texts as strings, missing ones empty."""
+    from dicomkit.tables.scan import scan
+
+    known = [key for key in _KNOWN_FROM if kind_of(Tag.of(key), rules) is not None]
+    columns = list(dict.fromkeys((*PATIENT_KEYWORDS, *_UIDS, *known, "SOPClassUID")))
+    table = scan(paths, columns=columns, workers=workers if len(paths) >= 4000 else 1, progress=False)
+    table["stamp"] = [int(time.value) if time == time else None for time in table["modified"]]
+    table["size"] = [None if size != size else int(size) for size in table["size"].astype(object)]
+    table["error"] = [
+        None if error is None or error != error else str(error) for error in table["error"].astype(object)
+    ]
+    for column in columns:
+        if column == "PatientBirthDate":
+            texts = table[column].dt.strftime("%Y%m%d").astype(object)
+        else:
+            texts = table[column].astype(object)
+        table[column] = [text if isinstance(text, str) else "" for text in texts]
+    return table
+
+
+def _with_outputs(table: pd.DataFrame, rules: Rules, pseudonyms: Pseudonyms) -> pd.DataFrame:
+    """Add the patient, and where each file is written to: by its UIDs; of several with one UID, the later ones numbered."""
+    seen: dict[str, int] = {}
+    outputs, patients = [], []
+    for row in zip(*(table[key] for key in (*PATIENT_KEYWORDS, "SeriesInstanceUID")), strict=True):
+        patients.append(patient_from(dict(zip(PATIENT_KEYWORDS, row[:-1], strict=True))))
+        *_, study, instance, series = row
+        parts = [_name(uid, rules, pseudonyms) for uid in (study, series, instance)]
+        name = "/".join(parts)
+        seen[name] = number = seen.get(name, 0) + 1
+        outputs.append(os.path.join(*parts[:2], f"{parts[2]}{'' if number == 1 else f'-{number}'}.dcm"))
+    return table.assign(output=outputs, patient=patients)
+
+
+def _name(uid: str, rules: Rules, pseudonyms: Pseudonyms) -> str:
+    """A folder or file name from a UID; only what can do no harm is taken as it is."""
+    if not uid:
+        return "none"
+    if rules.profile.retain_uids and _SAFE_NAME.fullmatch(uid) and len(uid) <= 64:
+        return uid
+    return str(pseudonyms.uid(uid))
+
+
+def _knowledge(table: pd.DataFrame, rules: Rules, known: Identifiers | None) -> dict[str, Identifiers]:
+    """What identifies each patient in any of the files."""
+    kinds = {key: kind for key in _KNOWN_FROM if key in table and (kind := kind_of(Tag.of(key), rules)) is not None}
+    texts: dict[str, set[tuple[str, str]]] = {}
+    for patient, *values in zip(table["patient"], *(table[key] for key in kinds), strict=True):
+        found = texts.setdefault(patient, set())
+        found.update((kind, value) for kind, value in zip(kinds.values(), values, strict=True) if value)
+    start = known or Identifiers()
+    return {patient: start | identifiers_from(found) for patient, found in texts.items()}
+
+
+def _append(manifest: Manifest, table: pd.DataFrame, rows: Iterable[int]) -> None:
+    """Note what is done."""
+    stamped = ((table["path"][n], Done(table["size"][n], table["stamp"][n], table["output"][n])) for n in rows)
+    lines = [manifest.line(path, done) for path, done in stamped]
+    try:
+        with open(manifest.path, "a", encoding="utf-8") as file:
+            file.writelines(lines)
+    except OSError as error:
+        raise SourceError(f"can't write the manifest: {error.strerror}", path=manifest.path) from error
+
+
+def _outcome_table(table: pd.DataFrame, results: dict[int, Result]) -> pd.DataFrame:
+    import pandas as pd
+
+    rows: list[tuple[Any, ...]] = []
+    for n, (path, output, error) in enumerate(zip(table["path"], table["output"], table["error"], strict=True)):
+        if error is not None:
+            rows.append((path, None, "skipped", error, None))
+        elif n not in results:
+            rows.append((path, output, "present", None, None))
+        elif results[n].error is not None:
+            rows.append((path, None, "failed", results[n].error, None))
+        else:
+            rows.append((path, output, "written", None, results[n].notes))
+    return pd.DataFrame(rows, columns=["path", "output", "status", "error", "notes"], dtype="string")
+
+
+def _changes_table(table: pd.DataFrame, results: dict[int, Result]) -> pd.DataFrame:
+    import pandas as pd
+
+    rows: list[tuple[Any, ...]] = []
+    for n in sorted(results):
+        if results[n].error is not None:
+            rows.append((table["path"][n], None, "failed", None, None, results[n].error))
+        rows += [(table["path"][n], ".".join(map(str, change.path)), *change[1:]) for change in results[n].changes]
+    return pd.DataFrame(rows, columns=["file", *Change._fields], dtype="string")
+
+
+def _check_apart(places: Sequence[Place], paths: Sequence[str], target: str) -> None:
+    """Refuse a target that is the source, contains it or lies in it, links resolved."""
+    goal = os.path.realpath(target)
+    for place in (*places, *{os.path.dirname(path) for path in paths}):
+        real = os.path.realpath(os.fspath(place))
+        listed = os.path.isdir(real) and place in places
+        if real == goal or _inside(real, goal) or (listed and _inside(goal, real)):
+            hint = "give a folder beside the source"
+            raise SourceError("the target is the source, contains it or lies in it", path=target, hint=hint)
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _make_folder(path: str) -> None:
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise SourceError(f"can't make the folder: {error.strerror}", path=path) from error
