@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 _FACADE = {
+    "BASIC_PROFILE": "dicomkit.deidentification.profile",
     "DEFAULT_COLUMNS": "dicomkit.tables.columns",
     "DROP": "dicomkit.dataset.edit",
     "DataSet": "dicomkit.dataset.dataset",
@@ -17,6 +18,8 @@ _FACADE = {
     "UID": "dicomkit.values.uid",
     "__version__": "dicomkit._version",
     "browse": "dicomkit.widgets.browse",
+    "deidentify": "dicomkit.deidentification.deidentify",
+    "deidentify_folder": "dicomkit.deidentification.folder",
     "explain_geometry": "dicomkit.volumes.explain",
     "explain_pixels": "dicomkit.pixels.explain",
     "frame": "dicomkit.pixels.frames",
@@ -44,9 +47,12 @@ _FACADE = {
     "to_volume": "dicomkit.volumes.load",
     "to_volumes": "dicomkit.volumes.load",
     "validate": "dicomkit.validation.validate",
+    "transcode": "dicomkit.pixels.transcode",
+    "transcode_report": "dicomkit.pixels.transcode",
     "window": "dicomkit.pixels.window",
+    "write": "dicomkit.pixels.write",
 }
-_NAMESPACES = ("errors", "samples")
+_NAMESPACES = ("deidentification", "errors", "samples")
 
 __all__ = [*_FACADE, *_NAMESPACES]
 

@@ -38,7 +38,7 @@ def show_table(files: pd.DataFrame) -> None:
     """Print what a scan found: one line per series, then what could not be read, by the reason."""
     series = dk.series(files).sort_values(["instances", "frames"], ascending=False, kind="stable")
     text = series[[name for name in COLUMNS if name in series]].head(MOST_ROWS)
-    print(text.to_string(index=False, na_rep="", max_colwidth=40))
+    print(text.astype("string").fillna("").to_string(index=False, max_colwidth=40))
     if len(series) > MOST_ROWS:
         print(f"... and {len(series) - MOST_ROWS} more series")
     for reason, group in files[files["error"].notna()].groupby("error", sort=False):

@@ -9,12 +9,13 @@ from dicomkit._version import __version__
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import Element
 from dicomkit.deidentification.changes import Change, to_frame
+from dicomkit.deidentification.graphics import overlay_bits
 from dicomkit.deidentification.identifiers import Identifiers
 from dicomkit.deidentification.job import Job
-from dicomkit.deidentification.pixels import cleaned_pixels, without_comments
 from dicomkit.deidentification.profile import BASIC_PROFILE, Profile
 from dicomkit.deidentification.pseudonyms import Pseudonyms, patient_of
 from dicomkit.deidentification.rules import Rules
+from dicomkit.deidentification.streams import without_comments
 from dicomkit.deidentification.sweep import swept
 from dicomkit.deidentification.walk import without_identity
 from dicomkit.encoding.writer import to_part10
@@ -169,17 +170,29 @@ def applied(
         raise UnsupportedError("a DICOMDIR is not de-identified", hint="make a new one from the de-identified files")
     profile = rules.profile
     job = Job.of(ds, rules, pseudonyms, known, record)
-    pixels = cleaned_pixels(ds, profile)
-    if pixels.done and pixels.ds is not ds:
-        job.note((), 0x7FE00010, "C", ds.get("PixelData"), pixels.ds.get("PixelData"), ", ".join(pixels.done))
-    result = without_identity(without_comments(pixels.ds), job)
+    image, syntax = _image(ds, job)
+    result = without_identity(without_comments(image), job)
     if profile.sweep:
         result = swept(result, job)
     result = _marked(result, ds, profile, job)
     notes: tuple[str, ...] = ()
     if ds.get("BurnedInAnnotation") == "YES" and not profile.clean_pixel_data:
         notes = ("BurnedInAnnotation is YES, and the pixels are not cleaned",)
-    return Deidentified(DataSet(result.elements()), pixels.transfer_syntax, notes)
+    return Deidentified(DataSet(result.elements()), syntax, notes)
+
+
+def _image(ds: DataSet, job: Job) -> tuple[DataSet, str]:
+    """The data set with pixels as the profile wants them, and its transfer syntax."""
+    profile = job.rules.profile
+    options = profile.clean_pixel_data or profile.clean_recognizable_visual_features is not None
+    if not options and not overlay_bits(ds):
+        return ds, ds.transfer_syntax.uid
+    from dicomkit.deidentification.pixels import cleaned_pixels
+
+    pixels = cleaned_pixels(ds, profile)
+    if pixels.ds is not ds:
+        job.note((), 0x7FE00010, "C", ds.get("PixelData"), pixels.ds.get("PixelData"), ", ".join(pixels.done))
+    return pixels.ds, pixels.transfer_syntax
 
 
 def standing_alone(made: Deidentified) -> DataSet:

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import os
 import pickle
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dicomkit.deidentification.changes import Change
 from dicomkit.deidentification.deidentify import applied
-from dicomkit.deidentification.identifiers import Identifiers, identifiers_from, kind_of
+from dicomkit.deidentification.identifiers import Identifiers
 from dicomkit.deidentification.manifest import Done, Manifest
 from dicomkit.deidentification.profile import BASIC_PROFILE, Profile
-from dicomkit.deidentification.pseudonyms import PATIENT_KEYWORDS, Pseudonyms, patient_from
+from dicomkit.deidentification.pseudonyms import Pseudonyms, new_key
 from dicomkit.deidentification.rules import Rules
+from dicomkit.deidentification.survey import Seen, knowledge, outputs, survey
 from dicomkit.encoding.writer import iter_part10
 from dicomkit.errors import DicomError, SourceError, ValueFormatError
 from dicomkit.files.read import read
 from dicomkit.sources import replace_file
 from dicomkit.tables.find_files import Place, find_files
 from dicomkit.tables.workers import in_processes
-from dicomkit.values.tag import Tag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,15 +29,6 @@ if TYPE_CHECKING:
 BATCH = 16
 _FEW = 64
 _MOST_WORKERS = 8
-_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
-# What is read of every file beforehand, to clean the texts of any file of the same patient.
-_KNOWN_FROM = (
-    "PatientName PatientID OtherPatientIDs OtherPatientNames PatientBirthName PatientMotherBirthName PatientAddress"
-    " PatientTelephoneNumbers MedicalRecordLocator ResponsiblePerson AccessionNumber AdmissionID ReferringPhysicianName"
-    " PhysiciansOfRecord PerformingPhysicianName NameOfPhysiciansReadingStudy OperatorsName RequestingPhysician"
-    " InstitutionName InstitutionAddress"
-).split()
-_SAFE_NAME = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
 class Task(NamedTuple):
@@ -90,7 +79,8 @@ def deidentify_folder(
     target
         A folder, which may not contain the source, nor lie in it.
     profile, key, known
-        As for `dicomkit.deidentify`. Without a key a random one is made, which the table has as ``attrs["key"]``.
+        As for `dicomkit.deidentify`. Without a key a random one is made; the table then has it as ``attrs["key"]``,
+        which is needed to go on, or to add to the target.
     workers
         How many processes; 1 works in this one. When not given: one per processor, for more than a few files.
     progress
@@ -125,29 +115,27 @@ def deidentify_folder(
     goal = os.path.abspath(os.fspath(target))
     paths = find_files(places)
     _check_apart(places, paths, goal)
-    pseudonyms, rules = Pseudonyms.of(key), Rules.of(profile)
+    secret = new_key() if key is None else key
+    pseudonyms, rules = Pseudonyms.of(secret), Rules.of(profile)
     count = _worker_count(workers, len(paths), profile)
-    table = _survey(paths, rules, count)
-    table = _with_outputs(table, rules, pseudonyms)
-    knowledge = _knowledge(table, rules, known)
+    files = survey(paths, count)
+    names, identifying = outputs(files, rules, pseudonyms), knowledge(files, rules, known)
+    manifest = None
     if not dry_run:
         _make_folder(goal)
-    manifest = None if dry_run else Manifest.of(goal, pseudonyms, profile)
-    present = [
-        manifest.output_of(path, *stamp) if manifest is not None and error is None else None
-        for path, error, *stamp in zip(table["path"], table["error"], table["size"], table["stamp"], strict=True)
-    ]
-    rows = [n for n, error in enumerate(table["error"]) if error is None and present[n] != table["output"][n]]
-    tasks = [Task(table["path"][n], table["output"][n], knowledge[table["patient"][n]]) for n in rows]
+        manifest = Manifest.of(goal, pseudonyms, profile)
+    open_ones = [n for n, seen in enumerate(files) if seen.error is None and not _present(manifest, seen, names[n])]
+    tasks = [Task(files[n].path, names[n], identifying[files[n].patient]) for n in open_ones]
     results: dict[int, Result] = {}
-    with closing(_done(tasks, Common(rules, pseudonyms, None if dry_run else goal), count, progress)) as batches:
-        for first, batch in batches:
-            finished = rows[first : first + len(batch)]
-            results.update(zip(finished, batch, strict=True))
-            if manifest is not None:
-                _append(manifest, table, [n for n in finished if results[n].error is None])
-    made = _changes_table(table, results) if dry_run else _outcome_table(table, results)
-    made.attrs["key"] = pseudonyms.key
+    common = Common(rules, pseudonyms, None if dry_run else goal)
+    for first, batch in _finished(tasks, common, count, progress):
+        rows = open_ones[first : first + len(batch)]
+        results.update(zip(rows, batch, strict=True))
+        if manifest is not None:
+            _append(manifest, [(files[n], names[n]) for n in rows if results[n].error is None])
+    made = _changes_table(files, results) if dry_run else _outcome_table(files, names, results)
+    if key is None:
+        made.attrs["key"] = secret
     return made
 
 
@@ -172,7 +160,7 @@ def _one(task: Task, common: Common) -> Result:
     return Result(None, "; ".join(made.notes) or None, changes)
 
 
-def _done(
+def _finished(
     tasks: Sequence[Task], common: Common, workers: int, progress: bool | None
 ) -> Iterator[tuple[int, list[Result]]]:
     """The results of batches as they come, with a progress bar."""
@@ -218,65 +206,14 @@ def _portable(profile: Profile) -> bool:
     return b"__main__" not in data
 
 
-def _survey(paths: list[str], rules: Rules, workers: int) -> pd.DataFrame:
-    """Read of every file who the patient is and what else identifies; texts as strings, missing ones empty."""
-    from dicomkit.tables.scan import scan
-
-    known = [key for key in _KNOWN_FROM if kind_of(Tag.of(key), rules) is not None]
-    columns = list(dict.fromkeys((*PATIENT_KEYWORDS, *_UIDS, *known, "SOPClassUID")))
-    table = scan(paths, columns=columns, workers=workers if len(paths) >= 4000 else 1, progress=False)
-    table["stamp"] = [int(time.value) if time == time else None for time in table["modified"]]
-    table["size"] = [None if size != size else int(size) for size in table["size"].astype(object)]
-    table["error"] = [
-        None if error is None or error != error else str(error) for error in table["error"].astype(object)
-    ]
-    for column in columns:
-        if column == "PatientBirthDate":
-            texts = table[column].dt.strftime("%Y%m%d").astype(object)
-        else:
-            texts = table[column].astype(object)
-        table[column] = [text if isinstance(text, str) else "" for text in texts]
-    return table
+def _present(manifest: Manifest | None, seen: Seen, output: str) -> bool:
+    """Whether an earlier run has written this very input to this very place."""
+    return manifest is not None and manifest.output_of(seen.path, seen.size, seen.modified) == output
 
 
-def _with_outputs(table: pd.DataFrame, rules: Rules, pseudonyms: Pseudonyms) -> pd.DataFrame:
-    """Add the patient, and where each file is written to: by its UIDs; of several with one UID, the later ones numbered."""
-    seen: dict[str, int] = {}
-    outputs, patients = [], []
-    for row in zip(*(table[key] for key in (*PATIENT_KEYWORDS, "SeriesInstanceUID")), strict=True):
-        patients.append(patient_from(dict(zip(PATIENT_KEYWORDS, row[:-1], strict=True))))
-        *_, study, instance, series = row
-        parts = [_name(uid, rules, pseudonyms) for uid in (study, series, instance)]
-        name = "/".join(parts)
-        seen[name] = number = seen.get(name, 0) + 1
-        outputs.append(os.path.join(*parts[:2], f"{parts[2]}{'' if number == 1 else f'-{number}'}.dcm"))
-    return table.assign(output=outputs, patient=patients)
-
-
-def _name(uid: str, rules: Rules, pseudonyms: Pseudonyms) -> str:
-    """A folder or file name from a UID; only what can do no harm is taken as it is."""
-    if not uid:
-        return "none"
-    if rules.profile.retain_uids and _SAFE_NAME.fullmatch(uid) and len(uid) <= 64:
-        return uid
-    return str(pseudonyms.uid(uid))
-
-
-def _knowledge(table: pd.DataFrame, rules: Rules, known: Identifiers | None) -> dict[str, Identifiers]:
-    """What identifies each patient in any of the files."""
-    kinds = {key: kind for key in _KNOWN_FROM if key in table and (kind := kind_of(Tag.of(key), rules)) is not None}
-    texts: dict[str, set[tuple[str, str]]] = {}
-    for patient, *values in zip(table["patient"], *(table[key] for key in kinds), strict=True):
-        found = texts.setdefault(patient, set())
-        found.update((kind, value) for kind, value in zip(kinds.values(), values, strict=True) if value)
-    start = known or Identifiers()
-    return {patient: start | identifiers_from(found) for patient, found in texts.items()}
-
-
-def _append(manifest: Manifest, table: pd.DataFrame, rows: Iterable[int]) -> None:
+def _append(manifest: Manifest, written: Iterable[tuple[Seen, str]]) -> None:
     """Note what is done."""
-    stamped = ((table["path"][n], Done(table["size"][n], table["stamp"][n], table["output"][n])) for n in rows)
-    lines = [manifest.line(path, done) for path, done in stamped]
+    lines = [manifest.line(seen.path, Done(seen.size, seen.modified, output)) for seen, output in written]
     try:
         with open(manifest.path, "a", encoding="utf-8") as file:
             file.writelines(lines)
@@ -284,30 +221,30 @@ def _append(manifest: Manifest, table: pd.DataFrame, rows: Iterable[int]) -> Non
         raise SourceError(f"can't write the manifest: {error.strerror}", path=manifest.path) from error
 
 
-def _outcome_table(table: pd.DataFrame, results: dict[int, Result]) -> pd.DataFrame:
+def _outcome_table(files: Sequence[Seen], names: Sequence[str], results: dict[int, Result]) -> pd.DataFrame:
     import pandas as pd
 
     rows: list[tuple[Any, ...]] = []
-    for n, (path, output, error) in enumerate(zip(table["path"], table["output"], table["error"], strict=True)):
-        if error is not None:
-            rows.append((path, None, "skipped", error, None))
+    for n, (seen, output) in enumerate(zip(files, names, strict=True)):
+        if seen.error is not None:
+            rows.append((seen.path, None, "skipped", seen.error, None))
         elif n not in results:
-            rows.append((path, output, "present", None, None))
+            rows.append((seen.path, output, "present", None, None))
         elif results[n].error is not None:
-            rows.append((path, None, "failed", results[n].error, None))
+            rows.append((seen.path, None, "failed", results[n].error, None))
         else:
-            rows.append((path, output, "written", None, results[n].notes))
+            rows.append((seen.path, output, "written", None, results[n].notes))
     return pd.DataFrame(rows, columns=["path", "output", "status", "error", "notes"], dtype="string")
 
 
-def _changes_table(table: pd.DataFrame, results: dict[int, Result]) -> pd.DataFrame:
+def _changes_table(files: Sequence[Seen], results: dict[int, Result]) -> pd.DataFrame:
     import pandas as pd
 
     rows: list[tuple[Any, ...]] = []
     for n in sorted(results):
         if results[n].error is not None:
-            rows.append((table["path"][n], None, "failed", None, None, results[n].error))
-        rows += [(table["path"][n], ".".join(map(str, change.path)), *change[1:]) for change in results[n].changes]
+            rows.append((files[n].path, None, "failed", None, None, results[n].error))
+        rows += [(files[n].path, ".".join(map(str, change.path)), *change[1:]) for change in results[n].changes]
     return pd.DataFrame(rows, columns=["file", *Change._fields], dtype="string")
 
 

@@ -25,15 +25,15 @@ _LEAST_SHIFT, _MOST_SHIFT = 30, 3650
 _VERSION, _VARIANT = 0xF << 76, 0b11 << 62
 
 
-def new_key() -> bytes:
-    """Make a random key. Who has it can tell whose pseudonym is whose: keep it, keep it secret.
+def new_key() -> str:
+    """Make a random key, as text. Who has it can tell whose pseudonym is whose: keep it, keep it secret.
 
     Examples
     --------
     >>> len(new_key()), new_key() == new_key()
-    (32, False)
+    (64, False)
     """
-    return secrets.token_bytes(KEY_BYTES)
+    return secrets.token_hex(KEY_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Pseudonyms:
             When the key is too short to be a secret.
         """
         if key is None:
-            return cls(new_key())
+            key = new_key()
         made = key.encode() if isinstance(key, str) else bytes(key)
         if len(made) < _SHORTEST_KEY:
             raise ValueFormatError(f"a key of {len(made)} bytes can be guessed", hint="use dicomkit's new_key()")

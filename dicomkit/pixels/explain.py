@@ -224,7 +224,7 @@ def _stored(ds: DataSet, kept: NDArray[Any], photometric: str) -> Stage:
     kind = f"{sign} {description.bits_stored} of {description.bits_allocated} bits"
     if description.attribute != "PixelData":
         kind = f"floating point, {description.bits_allocated} bits"
-    padding = padding_of(ds)
+    padding = padding_of(ds) if kept.ndim == 1 else None
     if padding is not None:
         low_high = f"{padding.low:g}" if padding.low == padding.high else f"{padding.low:g} to {padding.high:g}"
         kind += f"; padding {low_high} left out"

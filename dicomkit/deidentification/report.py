@@ -1,0 +1,327 @@
+"""The proof afterwards: everything that remains is read again, and searched for all that identified before."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from dicomkit.dataset.dataset import DataSet
+from dicomkit.dataset.element import Element
+from dicomkit.deidentification.identifiers import (
+    Identifiers,
+    squash,
+    telling_id,
+    telling_words,
+    words_of,
+)
+from dicomkit.deidentification.profile import BASIC_PROFILE, Profile
+from dicomkit.deidentification.pseudonyms import Pseudonyms
+from dicomkit.deidentification.rules import Rules
+from dicomkit.deidentification.text import DATES, pattern_of
+from dicomkit.errors import DicomError
+from dicomkit.files.read import read
+from dicomkit.sources import Bulk
+from dicomkit.tables.find_files import Place, find_files
+from dicomkit.values.fragments import Fragments
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Source: TypeAlias = "Place | DataSet | Iterable[Place | DataSet]"
+
+_PREAMBLE = 128
+_LONG_TOKEN = 6
+_LONGEST_TEXT = 4096
+_OVERLAP = 256
+_CONTEXT = 40
+_UIDS = re.compile(r"\d+(?:\.\d+){3,}")
+_DIGITS = re.compile(r"(?<!\d)\d{8}(?!\d)")
+_MOMENTS = re.compile(r"(?<!\d)\d{14}(?!\d)")
+_MONTHS = {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_MONTHS |= {"mär": 3, "mai": 5, "okt": 10, "dez": 12, "maj": 5}
+# Written by the de-identification itself.
+_OWN = frozenset((0x00120062, 0x00120063, 0x00120064, 0x00280303, 0x00020012, 0x00020013, 0x00020000, 0x00020001))
+
+
+class Finding(NamedTuple):
+    """Something that identified the patient before, and is still there.
+
+    Attributes
+    ----------
+    output
+        The file, or the number of the data set.
+    path
+        Of the element; ``"(preamble)"`` and ``"(file name)"`` are places of their own.
+    kind
+        ``name``, ``id``, ``place``, ``date`` or ``uid``.
+    found, context
+        The text, and what stands around it.
+    """
+
+    output: str
+    path: str
+    kind: str
+    found: str
+    context: str
+
+
+def certify(
+    outputs: Source, originals: Source, profile: Profile = BASIC_PROFILE, *, key: bytes | str | None = None
+) -> pd.DataFrame:
+    """Search de-identified files for everything that identified the patient in the originals.
+
+    All is searched that is left: preamble, file meta information, every value of every element, private and nested
+    ones, numbers, UIDs, bulk data, coded streams, and the names of the files. Names are found in any case, order and
+    spelling, numbers with any separators, dates in several notations.
+
+    Parameters
+    ----------
+    outputs, originals
+        Folders, files, DataSets, or several of these.
+    profile
+        The one that was used: what it retains is no finding.
+    key
+        The one that was used: each output is then searched for what identified its own patient only. Needed where dates
+        were shifted, as one patient's new date may be another's old one.
+
+    Returns
+    -------
+    DataFrame
+        One row a finding: ``output``, ``path``, ``kind``, ``found``, ``context``; none where all is well. Its ``attrs``
+        say how many ``files``, ``values`` and ``identifiers`` there were. An output that can't be read is a finding.
+
+    Raises
+    ------
+    SourceError
+        When a folder or file that was named is not there.
+
+    Examples
+    --------
+    >>> before = DataSet(PatientName="Doe^Jane", PatientID="4711", StudyDescription="for jane DOE")
+    >>> certify(before.assign(PatientName="x", PatientID="y"), before)[["path", "kind", "found"]].values.tolist()
+    [['StudyDescription', 'name', 'jane DOE']]
+    """
+    import pandas as pd
+
+    rules = Rules.of(profile)
+    known = _known(originals, rules, None if key is None else Pseudonyms.of(key), profile)
+    findings: list[Finding] = []
+    files = values = 0
+    for label, ds in _data_sets(outputs):
+        files += 1
+        if isinstance(ds, DicomError):
+            findings.append(Finding(label, "(file)", "unread", "", str(ds)))
+            continue
+        for place, value in _remains(label, ds):
+            values += 1
+            findings += (Finding(label, place, *hit) for hit in _hits(value, known.of(ds), place))
+    table = pd.DataFrame(findings, columns=list(Finding._fields), dtype="string")
+    everything = known.everything
+    table.attrs = {
+        "files": files,
+        "values": values,
+        "identifiers": sum(map(len, (everything.names, everything.ids, everything.places, everything.dates)))
+        + len(everything.uids),
+    }
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What identified the patients: of each instance by its new UID, or of all together."""
+
+    everything: Identifiers
+    by_output: dict[str, Identifiers] | None
+
+    def of(self, ds: DataSet) -> Identifiers:
+        """Return what to search an output for."""
+        if self.by_output is None:
+            return self.everything
+        return self.by_output.get(str(ds.get("SOPInstanceUID")), self.everything)
+
+
+def _known(originals: Source, rules: Rules, pseudonyms: Pseudonyms | None, profile: Profile) -> _Known:
+    everything = Identifiers()
+    by_patient: dict[str, Identifiers] = {}
+    patients: dict[str, str] = {}
+    for _, ds in _data_sets(originals):
+        if isinstance(ds, DicomError):
+            continue
+        found = Identifiers.of(ds, rules)
+        everything |= found
+        patient = str(ds.get("PatientID"))
+        by_patient[patient] = by_patient.get(patient, Identifiers()) | found
+        uid = str(ds.get("SOPInstanceUID"))
+        if pseudonyms is not None:
+            patients[uid if profile.retain_uids else str(pseudonyms.uid(uid))] = patient
+    if pseudonyms is None:
+        return _Known(everything, None)
+    return _Known(everything, {uid: by_patient[patient] for uid, patient in patients.items()})
+
+
+def _data_sets(source: Source) -> Iterator[tuple[str, DataSet | DicomError]]:
+    """The data sets of a source with what to call them; the error of one that can't be read."""
+    if isinstance(source, (str, os.PathLike, DataSet)):
+        source = [source]
+    for number, one in enumerate(source):
+        if isinstance(one, DataSet):
+            yield f"data set {number}", one
+            continue
+        for path in find_files(one):
+            if os.path.basename(path).startswith("."):
+                continue
+            try:
+                yield path, read(path)
+            except DicomError as error:
+                yield path, error
+
+
+def _remains(label: str, ds: DataSet) -> Iterator[tuple[str, Any]]:
+    """Everything that is in a file, with its place: texts, numbers as text, and bytes."""
+    if ds.path is not None:
+        # The folders above are the user's own: only what the de-identification named counts.
+        yield "(file name)", "/".join(label.replace("\\", "/").split("/")[-3:])
+        if "!/" not in label and "://" not in label:
+            with open(label, "rb") as file:
+                preamble = file.read(_PREAMBLE)
+            if preamble.strip(b"\0"):
+                yield "(preamble)", preamble
+    for path, element in (*ds.meta.walk(), *ds.walk()):
+        if element.tag not in _OWN and element.vr != "SQ":
+            yield from ((".".join(map(str, path)), value) for value in _values(element))
+
+
+def _values(element: Element) -> Iterator[Any]:
+    value = element.value
+    if isinstance(value, Fragments):
+        yield from value.parts
+    elif isinstance(value, (bytes, Bulk)):
+        yield value
+    elif value is not None:
+        parts = value if isinstance(value, tuple) else (value,)
+        if all(isinstance(part, float) for part in parts) and element.vr in ("FL", "FD"):
+            return  # no number that anybody wrote down
+        yield element.text if element.vr in ("DS", "IS") else "\\".join(map(str, parts))
+
+
+def _hits(value: Any, known: Identifiers, place: str) -> Iterator[tuple[str, str, str]]:
+    """What of the identifiers is in a value: kind, text found, context."""
+    if isinstance(value, str):
+        yield from _in_text(value, known)
+        return
+    seen: set[tuple[str, str]] = set()
+    for chunk in _chunks(value):
+        for kind, found, context in _in_bytes(chunk, known):
+            if (kind, found.casefold()) not in seen:
+                seen.add((kind, found.casefold()))
+                yield kind, found, context
+
+
+def _chunks(value: bytes | Bulk) -> Iterator[bytes]:
+    """Bytes in overlapping pieces."""
+    if isinstance(value, bytes):
+        yield value
+        return
+    last = b""
+    for chunk in value.chunks():
+        yield last + chunk
+        last = chunk[-_OVERLAP:]
+
+
+def _in_text(text: str, known: Identifiers) -> Iterator[tuple[str, str, str]]:
+    found_any = False
+    for kind, part in (("name", Identifiers(names=known.names)), ("id", Identifiers(ids=known.ids))):
+        for match in _matches(pattern_of(part), text):
+            found_any = True
+            yield kind, match[0], _around(text, match)
+    for match in _matches(pattern_of(Identifiers(places=known.places)), text):
+        found_any = True
+        yield "place", match[0], _around(text, match)
+    if not found_any:
+        squashed = squash(text.encode())
+        for token in known.tokens:
+            if len(token) >= _LONG_TOKEN and token in squashed:
+                yield "name or id", token.decode("utf-8", "replace"), text[: 2 * _CONTEXT]
+                break
+    for match in _UIDS.finditer(text):
+        if match[0] in known.uids:
+            yield "uid", match[0], _around(text, match)
+    for match in (*DATES.finditer(text), *_DIGITS.finditer(text), *_MOMENTS.finditer(text)):
+        if any(day in known.dates for day in days_of(match[0])):
+            yield "date", match[0], _around(text, match)
+            break
+
+
+def _in_bytes(data: bytes, known: Identifiers) -> Iterator[tuple[str, str, str]]:
+    """Search bytes as text where they are short, and for longer words in any encoding."""
+    if len(data) <= _LONGEST_TEXT or _is_text(data):
+        plain = data.replace(b"\0", b"")
+        texts = {plain.decode("latin-1"), plain.decode("utf-8", "ignore")}
+        yield from dict.fromkeys(hit for text in sorted(texts) for hit in _in_text(text, known))
+        return
+    pattern = _long_words(known.names, known.ids)
+    for match in pattern.finditer(data) if pattern is not None else ():
+        around = data[max(0, match.start() - _CONTEXT) : match.end() + _CONTEXT]
+        yield "name or id", match[0].decode("latin-1"), around.decode("latin-1").replace("\0", "")
+    for match in re.finditer(rb"\d+(?:\.\d+){5,}", data):
+        if (uid := match[0].decode("ascii")) in known.uids:
+            yield "uid", uid, uid
+
+
+def _is_text(data: bytes) -> bool:
+    sample = data[:_LONGEST_TEXT].replace(b"\0", b"")
+    printable = sum(byte >= 0x20 or byte in b"\r\n\t" for byte in sample)
+    return bool(sample) and len(sample) * 2 >= min(len(data), _LONGEST_TEXT) and printable > 0.99 * len(sample)
+
+
+@lru_cache(256)
+def _long_words(names: frozenset[str], ids: frozenset[str]) -> re.Pattern[bytes] | None:
+    """Words that don't turn up in megabytes of pixels by chance."""
+    words = {word for name in names for words in words_of(name) for word in telling_words(words)}
+    words |= {text for text in ids if telling_id(text)}
+    encoded = {
+        form.encode(codec, "ignore")
+        for word in words
+        for form in (word, word.lower(), word.upper())
+        for codec in ("utf-8", "latin-1", "utf-16-le", "utf-16-be")
+    }
+    choices = sorted(re.escape(form) for form in encoded if len(form.replace(b"\0", b"")) >= 5)
+    return re.compile(b"|".join(choices), re.IGNORECASE) if choices else None
+
+
+def days_of(text: str) -> set[str]:
+    """Return the days, as YYYYMMDD, that a text may mean: in European or American order, month by name.
+
+    Examples
+    --------
+    >>> sorted(days_of("05/03/2024")), days_of("3 May 2024"), days_of("2024-05-03")
+    (['20240305', '20240503'], {'20240503'}, {'20240503'})
+    """
+    digits = re.findall(r"\d+", text)
+    if (named := re.search(r"[^\W\d_]{3,}", text)) and len(digits) >= 2:
+        month = _MONTHS.get(named[0][:3].lower())
+        numbers = [f"{int(day):02d}" for day in digits[:1]]
+        return {f"{year}{month:02d}{day}" for day in numbers for year in _years(digits[-1])} if month else set()
+    joined = "".join(digits)
+    if re.match(r"(19|20)\d{2}", joined) and len(joined) >= 8 and len(digits[0]) >= 4:
+        return {joined[:8]}
+    if len(digits) >= 3:
+        first, second = (f"{int(number):02d}" for number in digits[:2])
+        return {f"{year}{m}{d}" for year in _years(digits[2]) for m, d in ((first, second), (second, first))}
+    return set()
+
+
+def _years(digits: str) -> tuple[str, ...]:
+    return (digits,) if len(digits) == 4 else (f"19{digits}", f"20{digits}")
+
+
+def _matches(pattern: re.Pattern[str] | None, text: str) -> Iterator[re.Match[str]]:
+    return pattern.finditer(text) if pattern is not None else iter(())
+
+
+def _around(text: str, match: re.Match[str]) -> str:
+    return text[max(0, match.start() - _CONTEXT) : match.end() + _CONTEXT]

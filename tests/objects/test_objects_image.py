@@ -1,0 +1,152 @@
+"""Images made from arrays: values come back, attributes agree, dciodvfy finds nothing, peers read the same."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from realdata import needs_data, peer, real_file
+
+import dicomkit as dk
+from dicomkit.errors import ValueFormatError
+from dicomkit.files.write import write_file
+from dicomkit.objects.image import make_image
+from dicomkit.pixels.modality import modality_of
+
+RNG = np.random.default_rng(3)
+BYTES = RNG.integers(0, 256, (20, 25)).astype(np.uint8)
+WORDS = RNG.integers(-1000, 3000, (20, 25)).astype(np.int16)
+RGB = RNG.integers(0, 256, (21, 25, 3)).astype(np.uint8)
+
+CAPTURES = {
+    "byte": (BYTES, "Secondary Capture Image Storage"),
+    "word": (WORDS, "Secondary Capture Image Storage"),
+    "colour": (RGB, "Secondary Capture Image Storage"),
+    "real": (WORDS / 7, "Secondary Capture Image Storage"),
+    "bits": (BYTES > 99, "Multi-frame Single Bit Secondary Capture Image Storage"),
+    "bit frames": (np.stack([BYTES[:3] > 99] * 3), "Multi-frame Single Bit Secondary Capture Image Storage"),
+    "byte frames": (np.stack([BYTES] * 3), "Multi-frame Grayscale Byte Secondary Capture Image Storage"),
+    "word frames": (np.stack([WORDS] * 3), "Multi-frame Grayscale Word Secondary Capture Image Storage"),
+    "real frames": (np.stack([WORDS / 7] * 3), "Multi-frame Grayscale Word Secondary Capture Image Storage"),
+    "colour frames": (np.stack([RGB] * 3), "Multi-frame True Color Secondary Capture Image Storage"),
+}
+
+
+def values_of(ds: dk.DataSet) -> np.ndarray[Any, Any]:
+    stored = dk.frames(ds)
+    stored = stored if "NumberOfFrames" in ds else stored[0]
+    return stored if ds.SamplesPerPixel == 3 else modality_of(ds)(stored)
+
+
+def faults(ds: dk.DataSet, path: Path) -> list[str]:
+    write_file(ds, path)
+    done = subprocess.run([peer("dciodvfy"), "-new", str(path)], capture_output=True, text=True, check=False)
+    return [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_captures_keep_values_and_are_legal(name: str, tmp_path: Path) -> None:
+    array, storage = CAPTURES[name]
+    ds = make_image(array, frame_seconds=0.1 if name == "byte frames" else None, window=(100, 200))
+    assert ds.SOPClassUID.name == storage
+    back = values_of(ds)
+    if array.dtype.kind == "f":
+        assert np.abs(back - array).max() <= (array.max() - array.min()) / 65535 * 0.51
+    else:
+        np.testing.assert_array_equal(back, array)
+    illegal = faults(ds.drop("WindowCenter", "WindowWidth") if array.ndim > 2 else ds, tmp_path / "made.dcm")
+    assert illegal == []
+    pydicom = pytest.importorskip("pydicom")
+    theirs = pydicom.dcmread(tmp_path / "made.dcm").pixel_array
+    np.testing.assert_array_equal(np.squeeze(dk.frames(dk.read(tmp_path / "made.dcm"))), np.squeeze(theirs))
+
+
+SOURCES = {
+    "ct": lambda: dk.samples.ct_series(slices=1, size=32)[0],
+    "mr": lambda: dk.samples.mr_series(slices=1, size=32)[0],
+    "pet": lambda: dk.samples.pet_series(slices=1, size=32)[0],
+    "dx": lambda: dk.samples.xray(size=48),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_derived_images_are_legal_and_refer_to_their_source(name: str, tmp_path: Path) -> None:
+    source = SOURCES[name]()
+    values = modality_of(source)(dk.frame(source))
+    changed = values[::-1] if name == "dx" else values * 1.25 + 0.125
+    ds = make_image(changed, like=source, derivation="changed")
+    assert np.abs(values_of(ds) - changed).max() <= max(np.ptp(changed) / 65535, 1e-6)
+    assert faults(ds, tmp_path / "derived.dcm") == []
+    for keyword in ("SOPClassUID", "StudyInstanceUID", "PatientID", "FrameOfReferenceUID", "ImagePositionPatient"):
+        assert ds.get(keyword) == source.get(keyword)
+    assert ds.SOPInstanceUID != source.SOPInstanceUID
+    assert ds.SeriesInstanceUID != source.SeriesInstanceUID
+    assert ds.SeriesInstanceUID == make_image(changed, like=source, derivation="changed").SeriesInstanceUID
+    assert ds.SeriesInstanceUID != make_image(changed, like=source, derivation="other").SeriesInstanceUID
+    assert ds["SourceImageSequence", 0, "ReferencedSOPInstanceUID"] == source.SOPInstanceUID
+    assert ds.ImageType[0] == "DERIVED"
+    assert ds.DerivationDescription == "changed"
+
+
+def test_integers_keep_the_rescale_of_the_source() -> None:
+    source = SOURCES["ct"]()
+    values = modality_of(source)(dk.frame(source))
+    ds = make_image(values, like=source)
+    assert (ds.RescaleSlope, ds.RescaleIntercept) == (source.RescaleSlope, source.RescaleIntercept)
+    np.testing.assert_array_equal(values_of(ds), values)
+    np.testing.assert_array_equal(dk.render(ds), dk.render(source))
+
+
+def test_monochrome1_stays_so() -> None:
+    source = SOURCES["dx"]()
+    np.testing.assert_array_equal(dk.render(make_image(dk.frame(source), like=source)), dk.render(source))
+    with pytest.raises(ValueFormatError, match="integers"):
+        make_image(dk.frame(source) / 3, like=source)
+
+
+def test_another_shape_is_a_capture_in_the_study(tmp_path: Path) -> None:
+    source = SOURCES["ct"]()
+    ds = make_image(RGB, like=source)
+    assert ds.SOPClassUID.name == "Secondary Capture Image Storage"
+    assert (ds.StudyInstanceUID, ds.PatientName) == (source.StudyInstanceUID, source.PatientName)
+    assert "ImagePositionPatient" not in ds
+    assert "SourceImageSequence" not in ds
+    assert make_image(RGB, like=source, sources=[source]).SourceImageSequence[0].ReferencedSOPClassUID
+    assert faults(ds, tmp_path / "capture.dcm") == []
+
+
+@needs_data
+def test_what_was_lossy_stays_known() -> None:
+    source = dk.read(real_file("01_pydicom_core/JPEG-lossy.dcm")).assign(LossyImageCompression="01")
+    ds = make_image(dk.frame(source), like=source, derivation="copied")
+    assert ds.LossyImageCompression == "01"
+    assert ds.transfer_syntax.name != source.transfer_syntax.name
+
+
+@given(
+    hnp.arrays(st.sampled_from([np.uint8, np.int16, np.uint16, np.int32]), hnp.array_shapes(min_dims=2, max_dims=2)),
+    st.booleans(),
+)
+def test_integers_come_back(array: np.ndarray[Any, Any], frames: bool) -> None:
+    ds = make_image(np.stack([array, array]) if frames else array)
+    back = values_of(ds)
+    spread = int(array.max()) - int(array.min())
+    fits = -32768 <= int(array.min()) and int(array.max()) <= (65535 if array.min() >= 0 else 32767)
+    assert np.abs((back[1] if frames else back).astype(float) - array).max() <= (0 if fits else spread / 65535 + 1e-3)
+    assert ds.BitsStored == ds.HighBit + 1 <= ds.BitsAllocated
+    assert len(ds.PixelData) % 2 == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [np.zeros(3), np.zeros((2, 0)), np.array([[np.nan]]), np.zeros((2, 2), complex), np.zeros((1, 2, 3, 4))],
+)
+def test_what_is_no_image(wrong: np.ndarray[Any, Any]) -> None:
+    with pytest.raises(ValueFormatError):
+        make_image(wrong)
