@@ -20,6 +20,7 @@ _FACADE = {
     "browse": "dicomkit.widgets.browse",
     "deidentify": "dicomkit.deidentification.deidentify",
     "deidentify_folder": "dicomkit.deidentification.folder",
+    "diff": "dicomkit.dataset.diff",
     "explain_geometry": "dicomkit.volumes.explain",
     "explain_pixels": "dicomkit.pixels.explain",
     "frame": "dicomkit.pixels.frames",
@@ -50,6 +51,7 @@ _FACADE = {
     "transcode": "dicomkit.pixels.transcode",
     "transcode_report": "dicomkit.pixels.transcode",
     "window": "dicomkit.pixels.window",
+    "with_charset": "dicomkit.dataset.recode",
     "write": "dicomkit.pixels.write",
 }
 _NAMESPACES = ("deidentification", "errors", "samples")

@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple, TypeAlias
 from dicomkit.errors import DicomError, MissingFeatureError, SourceError
 
 CHUNK = 1 << 20
-MAX_INFLATED = 4 << 30
+MAX_INFLATED = 256 << 20
 ZIP_MARK = ".zip!/"
 
 _ZIP_ERRORS = (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
@@ -337,6 +337,47 @@ class OpenedFile:
         os.close(self.descriptor)
 
 
+class OpenedMember:
+    """A zip member that stays open while its header is scanned, so that going on inflates nothing again."""
+
+    __slots__ = ("_archive", "_last", "_stream", "size", "source")
+
+    source: Source
+
+    def __init__(self, archive: str, member: str) -> None:
+        self._last = (0, b"")
+        self._archive = zipfile.ZipFile(archive)
+        try:
+            self.size = self._archive.getinfo(member).file_size
+            self._stream = self._archive.open(member)
+            self.source = ZipSource(archive, member, self.size)
+        except BaseException:
+            self._archive.close()
+            raise
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``offset``, fewer at the end."""
+        start, data = self._last
+        kept = data[offset - start :] if start <= offset <= start + len(data) == self._stream.tell() else b""
+        try:
+            if not kept:
+                self._stream.seek(offset)
+            data = kept[:length] + self._stream.read(max(0, min(length, self.size - offset) - len(kept)))
+        except _ZIP_ERRORS as error:
+            path = getattr(self.source, "path", None)
+            raise SourceError(f"can't read a member of a zip archive: {error}", path=path) from error
+        if len(kept) <= length:
+            self._last = (offset, data)
+        return data
+
+    def __enter__(self) -> Opened:
+        return Opened(self.source, self.size, self.read_at)
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+        self._archive.close()
+
+
 def open_source(where: Readable) -> AbstractContextManager[Opened | OpenedFile]:
     """Open a path, bytes, binary file object, zip member (``archive.zip!/name`` or ``zipfile.Path``) or fsspec URL.
 
@@ -354,12 +395,14 @@ def open_source(where: Readable) -> AbstractContextManager[Opened | OpenedFile]:
             return nullcontext(_opened(UrlSource(name, _url_size(system, inner, name))))
         if "!/" in name and ZIP_MARK in name.lower() and not os.path.exists(name):
             cut = name.lower().index(ZIP_MARK) + len(ZIP_MARK) - 2
-            return nullcontext(_opened(_zip_source(name[:cut], name[cut + 2 :])))
+            return _open_member(name[:cut], name[cut + 2 :])
         return OpenedFile(name)
     if isinstance(where, (bytes, bytearray, memoryview)):
         return nullcontext(_opened(MemorySource(bytes(where))))
     if isinstance(where, zipfile.Path):
-        return nullcontext(_opened(_zip_source(where.root.filename or "", where.at)))
+        if where.root.filename:
+            return _open_member(os.fspath(where.root.filename), where.at)
+        where = where.open("rb")  # an archive in memory
     if not hasattr(where, "read"):
         raise SourceError(f"can't read from {type(where).__name__}", hint="give a path, bytes, a binary file or a URL")
     data = where.read()
@@ -483,24 +526,32 @@ def _write_whole(file: IO[bytes], data: bytes) -> None:
         view = view[file.write(view) :]
 
 
-def inflate(data: bytes, limit: int = MAX_INFLATED) -> tuple[bytes, str | None]:
+def inflate(data: bytes, limit: int | None = None) -> tuple[bytes, str | None]:
     """Inflate a raw deflate stream (or, leniently, a zlib one); return the bytes and what was wrong, if anything.
+
+    Parameters
+    ----------
+    limit
+        How many bytes to put up with; when not given, 256 MB or 100 times the deflated bytes, whatever is more.
 
     Raises
     ------
     SourceError
         When it is no deflate stream at all, or inflates to more than ``limit`` bytes.
     """
+    limit = max(MAX_INFLATED, 100 * len(data)) if limit is None else limit
     for window_bits in (-zlib.MAX_WBITS, zlib.MAX_WBITS):
         machine = zlib.decompressobj(window_bits)
         out, problem = io.BytesIO(), None
         try:
-            pending = data
-            while pending and not machine.eof:
-                out.write(machine.decompress(pending, CHUNK))
-                pending = machine.unconsumed_tail
-                if out.tell() > limit:
-                    raise SourceError(f"the deflated data set inflates to more than {limit} bytes")
+            for start in range(0, len(data), CHUNK):
+                pending = data[start : start + CHUNK]
+                while pending and not machine.eof:
+                    out.write(machine.decompress(pending, CHUNK))
+                    pending = machine.unconsumed_tail
+                    if out.tell() > limit:
+                        hint = "if it is what it seems, inflate it with another program first"
+                        raise SourceError(f"the deflated data set inflates to more than {limit} bytes", hint=hint)
             out.write(machine.flush())
             if not machine.eof:
                 problem = "the deflate stream ends too early"
@@ -517,11 +568,10 @@ def _opened(source: Source) -> Opened:
     return Opened(source, source.size, source.read)
 
 
-def _zip_source(archive: str, member: str) -> ZipSource:
+def _open_member(archive: str, member: str) -> OpenedMember:
     try:
-        with zipfile.ZipFile(archive) as opened:
-            return ZipSource(archive, member, opened.getinfo(member).file_size)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        return OpenedMember(archive, member)
+    except _ZIP_ERRORS as error:
         raise SourceError(f"can't open the zip member: {error}", path=f"{archive}!/{member}") from error
 
 

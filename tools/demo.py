@@ -52,7 +52,7 @@ def largest_volume(files: pd.DataFrame) -> xr.DataArray | None:
     for uid in series["SeriesInstanceUID"].head(MOST_TRIES):
         chosen = files[files["SeriesInstanceUID"] == uid]
         try:
-            volume = dk.to_volume(chosen)
+            volume: xr.DataArray = dk.to_volume(chosen)
         except dk.DicomError as error:
             print(f"no volume of {Path(chosen['path'].iloc[0]).name} and its series: {error.message}")
             continue

@@ -97,6 +97,8 @@ class DataSet(Mapping[Any, Any]):
     def __getattr__(self, keyword: str) -> Any:
         tag = tag_of(keyword)
         if tag is None:
+            if keyword[:1].isupper():
+                raise self._missing(keyword)
             raise MissingElementError(f"{keyword!r} is neither a keyword of PS3.6 nor an attribute of DataSet")
         value = self._values.get(tag, _UNREAD)
         if value is _UNREAD:
@@ -247,7 +249,7 @@ class DataSet(Mapping[Any, Any]):
     @property
     def repairs(self) -> Repairs:
         """The structural deviations that the reader tolerated."""
-        return Repairs((*self.meta._records.index.repairs, *self._records.index.repairs))
+        return Repairs((*self.meta._records.repairs, *self._records.repairs))
 
     @property
     def path(self) -> str | None:

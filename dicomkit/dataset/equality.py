@@ -5,26 +5,45 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dicomkit.sources import Bulk
+from dicomkit.values.decode import swapped
 from dicomkit.values.fragments import Fragments
+from dicomkit.values.vr import VRS
 
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
+    from dicomkit.dataset.element import Element
 
 
 def equal(a: DataSet, b: DataSet) -> bool:
     """Compare tags first, then sizes of bulk data, then values, and the content of bulk data last."""
     if len(a) != len(b) or a._sorted_tags() != b._sorted_tags():
         return False
-    pairs = [(a._value(tag), b._value(tag)) for tag in a]
-    large = [pair for pair in pairs if _is_large(pair[0]) or _is_large(pair[1])]
-    if any(_is_large(mine) != _is_large(theirs) or len(mine) != len(theirs) for mine, theirs in large):
+    pairs = [(tag, a._value(tag), b._value(tag)) for tag in a]
+    large = [pair for pair in pairs if _is_large(pair[1]) or _is_large(pair[2])]
+    if any(_is_large(mine) != _is_large(theirs) or len(mine) != len(theirs) for _, mine, theirs in large):
         return False
-    return all(_same(*pair) for pair in pairs if not _is_large(pair[0])) and all(_same(*pair) for pair in large)
+    small = (pair for pair in pairs if not _is_large(pair[1]))
+    return all(_same(mine, theirs) for _, mine, theirs in small) and all(
+        same(a.element(tag), b.element(tag)) for tag, _, _ in large
+    )
+
+
+def same(mine: Element, theirs: Element) -> bool:
+    """Compare two elements; bulk data that is stored in different byte orders, number by number."""
+    if _is_large(mine.value) and _is_large(theirs.value) and _big_endian(mine) != _big_endian(theirs):
+        size = max(VRS[mine.vr].itemsize, 1)
+        if size > 1 and not isinstance(mine.value, Fragments):
+            return len(mine.value) == len(theirs.value) and swapped(bytes(mine.value), size) == bytes(theirs.value)
+    return _same(mine.value, theirs.value)
 
 
 def hash_of(ds: DataSet) -> int:
     """Hash what is small; of bulk data only the size."""
     return hash(tuple((int(tag), _hashable(ds._value(tag))) for tag in ds))
+
+
+def _big_endian(element: Element) -> bool:
+    return element.origin is not None and element.origin.big_endian
 
 
 def _is_large(value: Any) -> bool:

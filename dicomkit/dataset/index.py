@@ -61,9 +61,11 @@ class Index:
         they start. One buffer of machine integers, or a list where there are few, which is quicker to make and to use.
     windows
         (offset, bytes) of those parts of the source that are in memory.
+    repairs, deviations
+        What the scanner tolerated; the same with what dataset/deviations.py finds, once it was asked for.
     """
 
-    __slots__ = ("_offsets", "_words", "repairs", "rows", "source", "transfer_syntax", "windows")
+    __slots__ = ("_offsets", "_words", "deviations", "repairs", "rows", "source", "transfer_syntax", "windows")
 
     def __init__(
         self,
@@ -78,6 +80,7 @@ class Index:
         self.windows = windows
         self.transfer_syntax = transfer_syntax
         self.repairs = repairs
+        self.deviations: tuple[Repair, ...] | None = None
         self._words: Numbers | None = None
         self._offsets: Numbers | None = None
 

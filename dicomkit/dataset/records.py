@@ -6,6 +6,7 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from dicomkit.dataset.context import LUT_DESCRIPTORS, known_vr, resolve_vr
+from dicomkit.dataset.deviations import deviations
 from dicomkit.dataset.element import Element, Origin
 from dicomkit.dataset.index import (
     BIG_ENDIAN,
@@ -15,9 +16,9 @@ from dicomkit.dataset.index import (
     MACHINE_INTEGER,
     UNDEFINED_LENGTH,
     Index,
-    to_word,
     vr_word,
 )
+from dicomkit.dataset.repairs import Repair
 from dicomkit.sources import Bulk, MemorySource
 from dicomkit.values.charset import Charset
 from dicomkit.values.decode import decoder_of
@@ -106,6 +107,8 @@ class Records:
         origin = "dictionary" if kind & DICTIONARY_VR else "header"
         if vr == "UN":
             vr, origin = ("SQ", "dictionary") if self._has_items(record) else known_vr(tag, around)
+        if vr == "ox" and kind & UNDEFINED_LENGTH:
+            vr = "OB"  # encapsulated pixel data (PS3.5 A.4)
         if vr.islower():
             vr = resolve_vr(vr, tag, around, implicit=self.implicit_vr)
         if vr == "SQ" and not self._is_sequence(record):
@@ -158,6 +161,26 @@ class Records:
                 self._charset = outer._records.charset(outer) if outer is not None else _DEFAULT
         return self._charset
 
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """What was tolerated in the bytes of these records."""
+        index = self.index
+        if index.deviations is None:
+            index.deviations = deviations(index)
+        if self.stop - self.start == len(index):
+            return index.deviations
+        first, end = self._extent()
+        return tuple(repair for repair in index.deviations if first <= repair.offset <= end)
+
+    def _extent(self) -> tuple[int, int]:
+        """Where the first value of these records starts, and the last one ends."""
+        index, stop = self.index, self.stop
+        if self.start == stop:
+            return 0, -1
+        return index.offset(self.start), max(
+            index.offset(r) + index.length(r) for r in index.siblings(self.start, stop)
+        )
+
     def load(self) -> Records:
         """Return the same records over a source in memory."""
         source = self.index.source
@@ -173,13 +196,13 @@ class Records:
         index = self.index
         if self.start == self.stop:
             return self
-        first = index.offset(self.start)
-        last = max(index.offset(r) + index.length(r) for r in (self.start, *index.siblings(self.start, self.stop)))
-        data = index.read(first, last - first)
+        first, end = self._extent()
+        data = index.read(first, end - first)
         rows = index.rows[4 * self.start : 4 * self.stop]
         rows = array(MACHINE_INTEGER, rows)
         rows[3::4] = array(MACHINE_INTEGER, [offset - first for offset in rows[3::4]])
-        compact = Index(rows, MemorySource(data), ((0, data),), index.transfer_syntax, index.repairs)
+        repairs = tuple(r._replace(offset=r.offset - first) for r in index.repairs if first <= r.offset <= end)
+        compact = Index(rows, MemorySource(data), ((0, data),), index.transfer_syntax, repairs)
         return Records(compact, 0, self.stop - self.start, self.outer, self.flags, self.kind)
 
     def compact(self) -> Records:
@@ -202,8 +225,10 @@ class Records:
         return after < self.stop and after < self.index.end(record) and self.index.words[after] == ITEM
 
     def _is_sequence(self, record: int) -> bool:
-        return self.index.length(record) == 0 or self._has_items(record) or bool(
-            self.index.kind(record) & UNDEFINED_LENGTH
+        return (
+            self.index.length(record) == 0
+            or self._has_items(record)
+            or bool(self.index.kind(record) & UNDEFINED_LENGTH)
         )
 
     def _items(self, record: int, around: DataSet) -> tuple[DataSet, ...]:

@@ -178,7 +178,7 @@ def applied(
     notes: tuple[str, ...] = ()
     if ds.get("BurnedInAnnotation") == "YES" and not profile.clean_pixel_data:
         notes = ("BurnedInAnnotation is YES, and the pixels are not cleaned",)
-    return Deidentified(DataSet(result.elements()), syntax, notes)
+    return Deidentified(result, syntax, notes)
 
 
 def _image(ds: DataSet, job: Job) -> tuple[DataSet, str]:

@@ -70,14 +70,28 @@ class Identifiers:
     uids: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, ds: DataSet, rules: Rules) -> Identifiers:
-        """Collect what a profile removes from a data set, nested items included."""
+    def of(cls, ds: DataSet, rules: Rules, *, spoken: bool = False) -> Identifiers:
+        """Collect what a profile removes from a data set, nested items included.
+
+        Parameters
+        ----------
+        spoken
+            Only names, numbers and places, and of nested ones only those in sequences that the profile mentions.
+        """
         found: dict[str, set[str]] = {entry.name: set() for entry in fields(cls)}
-        _collect(ds, _kinds(rules.profile.options), found)
+        options = rules.profile.options
+        kinds = _spoken_kinds(options) if spoken else _kinds(options)
+        _collect(ds, kinds, protected_attributes() if spoken else None, found)
         return cls(**{kind: frozenset(texts) for kind, texts in found.items()})
 
     def __or__(self, other: Identifiers) -> Identifiers:
-        return Identifiers(*(getattr(self, kind.name) | getattr(other, kind.name) for kind in fields(self)))
+        return Identifiers(
+            self.names | other.names,
+            self.ids | other.ids,
+            self.places | other.places,
+            self.dates | other.dates,
+            self.uids | other.uids,
+        )
 
     @property
     def spoken(self) -> Identifiers:
@@ -190,17 +204,25 @@ def _kinds(options: frozenset[str]) -> Mapping[int, str]:
     return MappingProxyType(kinds)
 
 
-def _collect(ds: DataSet, kinds: Mapping[int, str], found: dict[str, set[str]]) -> None:
+@cache
+def _spoken_kinds(options: frozenset[str]) -> Mapping[int, str]:
+    return MappingProxyType({tag: kind for tag, kind in _kinds(options).items() if kind not in ("dates", "uids")})
+
+
+def _collect(
+    ds: DataSet, kinds: Mapping[int, str], mentioned: Mapping[int, Any] | None, found: dict[str, set[str]]
+) -> None:
+    """Collect from a data set, and from the items of sequences: of all, or of those mentioned."""
     vrs = vr_table()
     for tag in ds:
         kind = kinds.get(tag)
         if kind is not None:
             for value in ds.all(tag):
                 _add(kind, value, found)
-        elif vrs.get(tag) == "SQ" and tag != _FRAMES:
+        elif vrs.get(tag) == "SQ" and tag != _FRAMES and (mentioned is None or tag in mentioned):
             for item in ds.all(tag):
                 if hasattr(item, "elements"):
-                    _collect(item, kinds, found)
+                    _collect(item, kinds, mentioned, found)
 
 
 def _add(kind: str, value: Any, found: dict[str, set[str]]) -> None:

@@ -51,7 +51,7 @@ class Job:
     ) -> Job:
         """Look at a data set before it is changed."""
         patient = patient_of(ds)
-        found = Identifiers.of(ds, rules)
+        found = Identifiers.of(ds, rules, spoken=True)
         sop_class = ds.get("SOPClassUID") or ds.meta.get("MediaStorageSOPClassUID")
         return cls(
             rules,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dicomkit.deidentification.profile import Action, Override, Profile
 from dicomkit.standard.attributes import attribute
@@ -46,6 +46,9 @@ class Rules:
         """Compile a profile."""
         everywhere, by_path, private = _overrides(profile.overrides)
         return cls(profile, _table(profile.options), everywhere, by_path, private)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rules.of, (self.profile,)
 
     def of_attribute(self, tag: int, place: tuple[int, ...]) -> Rule | None:
         """Return the rule for a standard attribute; None where nothing is said about it.

@@ -43,6 +43,7 @@ PUBLIC_SCHEMES = frozenset(
     " RFC5646 RO SCT SDM SNM3 SRT UBERON UCUM UMLS UNS UPC".split()
 )
 _STRAY_GROUPS = frozenset((0x0000, 0x0002, 0x0004))
+_FIRST_OF_A_DATA_SET = 0x00080000
 _KEPT = Rule("K", "")
 _BY_DATE_OPTION = {
     None: Rule("X/Z/D", "a date or time, though not in table E.1-1"),
@@ -57,7 +58,7 @@ _UNKNOWN = Rule("X", "not in the data dictionary")
 def without_identity(
     ds: DataSet, job: Job, place: tuple[int, ...] = (), path: Path = (), mode: Mode = "keep"
 ) -> DataSet:
-    """Return a data set in which the rules are applied to every element.
+    """Return a data set in which the rules are applied to every element; the outermost is without file meta.
 
     Parameters
     ----------
@@ -66,44 +67,41 @@ def without_identity(
     mode
         What happens to texts that no rule mentions.
     """
-    edits: list[Element] = []
-    drops: list[int] = []
-    gone = dropped_groups(ds, job)
-    privates = private_rules(ds, job, place)
+    kept: list[Element] = []
+    changed = not place
+    gone = privates = None
     for element in ds.elements():
         tag = element.tag
-        if tag.element == 0 and not place and tag.group not in _STRAY_GROUPS:
+        group = tag >> 16
+        if not tag & 0xFFFF and group not in _STRAY_GROUPS:
             continue  # a group length, which is never written
-        if tag.is_private:
+        if group & 1:
+            privates = private_rules(ds, job, place) if privates is None else privates
             rule = privates.get(tag)
-        elif tag.group in gone:
-            rule = Rule("X", gone[tag.group])
+        elif 0x5000 <= group <= 0x60FF and group in (gone := dropped_groups(ds, job) if gone is None else gone):
+            rule = Rule("X", gone[group])
         else:
             rule = job.rules.of_attribute(tag, place) or _unlisted(element, ds, job, mode)
         if rule is None or rule is _KEPT:
             if element.vr != "SQ":
+                kept.append(element)
                 continue
             rule = _KEPT
         made, action = _applied(element, rule, ds, job, place, path, mode)
-        if made is DROP:
-            drops.append(tag)
-        elif made is element:
-            continue
-        else:
+        if made is not DROP:
             assert isinstance(made, Element)
-            edits.append(made)
+            kept.append(made)
+        if made is not element:
+            changed = True
         if rule is not _KEPT:
             job.note(path, tag, action, element.value, None if made is DROP else made.value, rule.reason)
-    if not edits and not drops:
-        return ds
-    edits += _consequences(ds, edits)
-    return ds.assign(edits).drop(*drops)
+    return DataSet(_consistent(kept)) if changed else ds
 
 
 def _unlisted(element: Element, ds: DataSet, job: Job, mode: Mode) -> Rule | None:
     """The rule for an element that the table does not mention."""
     tag, vr = element.tag, element.vr
-    if tag.group in _STRAY_GROUPS:
+    if tag < _FIRST_OF_A_DATA_SET and tag >> 16 in _STRAY_GROUPS:
         return _STRAY
     if tag == PRIVATE_CHARACTERISTICS and not job.rules.profile.retain_safe_private:
         return Rule("X", "describes private attributes, which are removed")
@@ -205,9 +203,10 @@ def _blank_annotation(item: DataSet) -> DataSet:
     return DataSet({**kept, "TextObjectSequence": [TEXT_OBJECT]})
 
 
-def _consequences(ds: DataSet, edits: list[Element]) -> list[Element]:
-    """Elements that depend on those that changed."""
-    document = next((edit for edit in edits if edit.tag == DOCUMENT), None)
-    if document is None or DOCUMENT_LENGTH not in ds:
-        return []
-    return [Element.of(Tag(DOCUMENT_LENGTH), len(document.value), "UL")]
+def _consistent(kept: list[Element]) -> list[Element]:
+    """Elements, with those brought into line that depend on others that changed."""
+    document = next((element for element in kept if element.tag == DOCUMENT and element.origin is None), None)
+    if document is None:
+        return kept
+    length = Element.of(Tag(DOCUMENT_LENGTH), len(document.value), "UL")
+    return [length if element.tag == DOCUMENT_LENGTH else element for element in kept]

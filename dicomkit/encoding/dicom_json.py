@@ -8,12 +8,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any, overload
+from typing import IO, Any, cast, overload
 
 from dicomkit.dataset.dataset import DataSet
+from dicomkit.encoding.assemble import Resolver
 from dicomkit.encoding.json_reader import JsonReader
 from dicomkit.encoding.json_writer import BulkNames, JsonWriter
-from dicomkit.encoding.text_values import Resolver, shown
+from dicomkit.encoding.text_values import shown
 from dicomkit.errors import DicomError, ReadError, SourceError, ValueFormatError
 
 CHUNK = 1 << 20
@@ -54,8 +55,8 @@ def to_json(ds: DataSet | Iterable[DataSet], *, bulk: BulkNames | None = None, i
     if isinstance(ds, DataSet):
         writer.data_set(ds)
     else:
-        separator = "["
-        for each in ds:
+        separator, many = "[", cast("Iterable[DataSet]", ds)
+        for each in many:
             writer.parts.append(separator)
             writer.data_set(each)
             separator = ","
@@ -130,11 +131,7 @@ def from_json(document: Any, *, resolve: Resolver | None = None) -> DataSet | li
     (<Bulk of bulk/1>, b'\\x00\\x00')
     """
     with _gc_paused():
-        model = _parsed(document) if isinstance(document, (str, bytes, bytearray, memoryview)) else document
-        reader = JsonReader(resolve)
-        if not isinstance(model, list):
-            return reader.data_set(model)
-        return [_instance(reader, number, each) for number, each in enumerate(model)]
+        return _data_sets(document, JsonReader(resolve))
 
 
 def iter_json(
@@ -165,6 +162,13 @@ def iter_json(
     reader = JsonReader(resolve)
     for number, model in enumerate(_models(_decoded(stream), limit)):
         yield _instance(reader, number, model)
+
+
+def _data_sets(document: Any, reader: JsonReader) -> DataSet | list[DataSet]:
+    model = _parsed(document) if isinstance(document, (str, bytes, bytearray, memoryview)) else document
+    if isinstance(model, list):
+        return [_instance(reader, number, each) for number, each in enumerate(model)]
+    return reader.data_set(model)
 
 
 def _instance(reader: JsonReader, number: int, model: Any) -> DataSet:

@@ -7,30 +7,27 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from dicomkit.dataset.context import LUT_DESCRIPTORS
 from dicomkit.dataset.dataset import DataSet
-from dicomkit.dataset.element import Element
-from dicomkit.dataset.index import EMPTY_INDEX, Index
-from dicomkit.dataset.records import Records
 from dicomkit.dataset.repairs import Repair
-from dicomkit.encoding.fields import FILE_META
-from dicomkit.encoding.text_values import (
+from dicomkit.encoding.assemble import (
     BULK_VRS,
-    MAKERS,
     MAX_DEPTH,
-    NUMBER_VRS,
+    Elements,
     Resolver,
+    implied_vr,
     inline_value,
-    shown,
+    new_data_set,
+    new_element,
+    new_item,
+    unsigned_ends,
     uri_value,
 )
+from dicomkit.encoding.text_values import MAKERS, NUMBER_VRS, shown
 from dicomkit.errors import DicomError, ReadError
-from dicomkit.standard.attributes import vr_of
 from dicomkit.values.charset import Charset
 from dicomkit.values.tag import Tag
 from dicomkit.values.vr import VRS
 
-_EMPTY = DataSet()._records
 _CHARSET = "00080005"
 _CONTENTS = ("Value", "InlineBinary", "BulkDataURI")
 _KEY = re.compile("[0-9A-Fa-f]{8}")
@@ -60,24 +57,15 @@ class JsonReader:
             When it is no DICOM JSON Model object; names the tag and the items that lead to it.
         """
         self._repairs = []
-        overlay = self._overlay(model, 0, None)
-        meta = {tag: overlay.pop(tag) for tag in [tag for tag in overlay if tag >> 16 == FILE_META]}
-        records = _EMPTY
-        if meta:
-            self._repair(min(meta), "File Meta Information in a JSON document", "taken as such")
-        if self._repairs:
-            empty, repairs = EMPTY_INDEX, tuple(self._repairs)
-            index = Index(empty.rows, empty.source, empty.windows, empty.transfer_syntax, repairs)
-            records = Records(index, 0, 0, None, 0, DataSet)
-        return DataSet._of(records, overlay, {}, DataSet._of(_EMPTY, meta, {}, None) if meta else None)
+        return new_data_set(self._elements(model, 0, None), self._repairs)
 
-    def _overlay(self, model: Any, level: int, outer: Any) -> dict[int, Element | None]:
+    def _elements(self, model: Any, level: int, outer: Any) -> Elements:
         """Read the attributes of one level; ``outer`` is the nearest model that says the character set."""
-        if not isinstance(model, Mapping):
+        if type(model) is not dict and not isinstance(model, Mapping):
             raise ReadError(f"a data set is an object in JSON, not {shown(model)}")
         if _CHARSET in model:
             outer = model
-        elements: dict[int, Element | None] = {}
+        elements: Elements = {}
         for key, entry in model.items():
             tag = _tag(key)
             try:
@@ -99,10 +87,10 @@ class JsonReader:
                 raise ReadError(str(error), tag=tag) from error
             if tag in elements:
                 raise ReadError("the element is there twice", tag=tag)
-            if vr == "SS" and tag in LUT_DESCRIPTORS and type(value) is tuple and len(value) == 3:
-                value = value[0] & 0xFFFF, value[1], value[2] & 0xFFFF  # PS3.3 C.11.1.1: the outer two are unsigned
+            if vr == "SS":
+                value = unsigned_ends(tag, vr, value)
             if tag & 0xFFFF:
-                elements[tag] = Element(tag, vr, value, raw)
+                elements[tag] = new_element(tag, vr, value, raw)
             else:
                 self._repair(tag, "a group length in a JSON document", "left out")
         return elements
@@ -113,7 +101,7 @@ class JsonReader:
         items = []
         for number, model in enumerate(models):
             try:
-                items.append(DataSet._of(_EMPTY, self._overlay(model, level + 1, outer), {}, None))
+                items.append(new_item(self._elements(model, level + 1, outer)))
             except DicomError as error:
                 error.message = f"item {number} of {tag}: {error.message}"
                 raise
@@ -123,7 +111,7 @@ class JsonReader:
         """Read what is not simply a VR and its values."""
         if not isinstance(entry, Mapping):
             raise ReadError(f"an attribute is an object in JSON, not {shown(entry)}", tag=tag)
-        vr = self._vr(tag, entry.get("vr"))
+        vr = self._vr(tag, entry)
         contents = {name: entry[name] for name in _CONTENTS if entry.get(name) not in (None, "", [])}
         if vr in BULK_VRS and "Value" in contents:
             contents = self._bulk_content(tag, vr, contents)
@@ -149,14 +137,16 @@ class JsonReader:
             return vr, inline_value(tag, vr, content, charset), None
         return vr, uri_value(vr, content, self._resolve, charset), None
 
-    def _vr(self, tag: Tag, vr: object) -> str:
+    def _vr(self, tag: Tag, entry: Mapping[str, Any]) -> str:
+        vr = entry.get("vr")
         if isinstance(vr, str) and vr in VRS:
             return vr
-        known = "LO" if tag.is_private_creator else vr_of(tag)
-        if known not in VRS:
-            raise ReadError(f"{shown(vr)} is no VR of PS3.5" if vr else "no VR", tag=tag)
-        self._repair(tag, f"{shown(vr)} is no VR of PS3.5" if vr else "no VR", f"taken as {known}")
-        return known
+        problem = f"{shown(vr)} is no VR of PS3.5" if vr else "no VR"
+        implied = implied_vr(tag, None, binary="InlineBinary" in entry or "BulkDataURI" in entry)
+        if implied is None:
+            raise ReadError(problem, tag=tag)
+        self._repair(tag, problem, f"taken as {implied}")
+        return implied
 
     def _bulk_content(self, tag: Tag, vr: str, contents: dict[str, Any]) -> dict[str, Any]:
         """Find the InlineBinary or BulkDataURI that some put into Value."""

@@ -17,9 +17,10 @@ from dicomkit.dataset.index import (
     ITEM,
     vr_word,
 )
+from dicomkit.encoding.assemble import BULK_VRS, MAX_DEPTH
 from dicomkit.encoding.fields import FILE_META, TEXT_VRS, fields, of_element, of_record
 from dicomkit.encoding.json_values import WRITERS
-from dicomkit.encoding.text_values import BULK_VRS, MAX_DEPTH, shown
+from dicomkit.encoding.text_values import shown
 from dicomkit.encoding.value_field import value_field
 from dicomkit.errors import UnsupportedError, ValueFormatError
 from dicomkit.sources import Bulk

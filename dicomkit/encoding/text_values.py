@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import struct
-from binascii import Error as Base64Error
-from binascii import a2b_base64
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from dicomkit.encoding.value_field import fragments_of
-from dicomkit.sources import Bulk, MemorySource, UriSource
 from dicomkit.values.age import Age
-from dicomkit.values.charset import Charset
 from dicomkit.values.date_times import DateTime
 from dicomkit.values.dates import Date
 from dicomkit.values.decode import decode_value
@@ -22,21 +17,15 @@ from dicomkit.values.times import Time
 from dicomkit.values.uid import UID
 from dicomkit.values.vr import VR, VRS
 
-Resolver: TypeAlias = Callable[[str], bytes]
-"""From a BulkDataURI to the bytes of the value field."""
 Maker: TypeAlias = Callable[[Sequence[Any]], Any]
 
-MAX_DEPTH = 100
-"""Sequences nested deeper than this are refused, read or written."""
 NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-BULK_SIZE = 1 << 16
-"""Inline binary larger than this becomes Bulk, as it does in files."""
-BULK_VRS = frozenset(vr.name for vr in VRS.values() if vr.kind == "bulk")
+NAME_COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 NUMBER_VRS = frozenset(vr.name for vr in VRS.values() if vr.kind == "number_text")
 
-_PIXEL_DATA = 0x7FE00010
 _PADDING = " \0"
 _MOST_SHOWN = 40
+_LONGEST = 1 << 63
 
 
 def shown(value: object) -> str:
@@ -46,45 +35,6 @@ def shown(value: object) -> str:
     except ValueError:  # Python writes no integer of thousands of digits
         text = f"a huge {type(value).__name__}"
     return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."
-
-
-def inline_value(tag: int, vr: str, base64: object, charset: Callable[[], Charset]) -> Any:
-    """Decode InlineBinary: the whole value field in little-endian order (PS3.18 F.2.7).
-
-    Parameters
-    ----------
-    charset
-        Gives the character set of the bytes, for a VR of text.
-
-    Raises
-    ------
-    ValueError
-        When it is not base64.
-    """
-    if not isinstance(base64, str):
-        raise ValueError(f"InlineBinary is a text, not {shown(base64)}")
-    try:
-        raw = a2b_base64(base64, strict_mode=True)
-    except Base64Error:
-        try:  # base64 in lines
-            raw = a2b_base64("".join(base64.split()), strict_mode=True)
-        except Base64Error as error:
-            raise ValueError(f"InlineBinary is no base64: {error}") from None
-    if vr not in BULK_VRS:
-        return decode_value(vr, raw, charset=charset())
-    if tag == _PIXEL_DATA and raw.startswith(b"\xfe\xff\x00\xe0") and (fragments := fragments_of(raw)) is not None:
-        return fragments
-    return Bulk(MemorySource(raw), 0, len(raw)) if len(raw) > BULK_SIZE else raw or None
-
-
-def uri_value(vr: str, uri: object, resolve: Resolver | None, charset: Callable[[], Charset]) -> Any:
-    """Turn a BulkDataURI into bulk data that is fetched when needed; texts and numbers are fetched at once."""
-    if not isinstance(uri, str) or not uri:
-        raise ValueError(f"BulkDataURI is a text, not {shown(uri)}")
-    bulk = Bulk(UriSource(uri, resolve), 0, None)
-    if vr in BULK_VRS or resolve is None:
-        return bulk
-    return decode_value(vr, bytes(bulk), charset=charset())
 
 
 # A maker takes the values of an element as JSON has them, or as strings, and gives the Python value; those of DS and IS
@@ -117,7 +67,7 @@ def _texts(
 
 
 def _names(values: Sequence[Any]) -> Any:
-    names = []
+    names: list[str] = []
     for value in values:
         if isinstance(value, Mapping):
             groups = [value.get(group) or "" for group in NAME_GROUPS]
@@ -199,9 +149,6 @@ def _whole(values: Sequence[Any]) -> tuple[Any, bytes | None]:
         return _written("IS", values)
     numbers = tuple([None if value is None else _whole_number(value) for value in values])
     return numbers if len(numbers) > 1 else numbers[0], None
-
-
-_LONGEST = 1 << 63
 
 
 def _whole_number(value: Any) -> float:

@@ -69,10 +69,10 @@ def after_loss(ds: DataSet, source: DataSet, method: str, ratio: float, new_uid:
     Examples
     --------
     >>> import dicomkit as dk
-    >>> ds = dk.DataSet(SOPClassUID="1.2.840.10008.5.1.4.1.1.7", SOPInstanceUID="2.25.1", ImageType=("ORIGINAL", "PRIMARY"))
+    >>> ds = dk.DataSet(SOPClassUID="1.2.3", SOPInstanceUID="2.25.1", ImageType=("ORIGINAL", "PRIMARY"))
     >>> lossy = after_loss(ds, ds, "ISO_10918_1", 12.5)
     >>> lossy.ImageType, lossy["SourceImageSequence", 0, "ReferencedSOPInstanceUID"], lossy.LossyImageCompressionRatio
-    (('DERIVED', 'PRIMARY'), '2.25.1', 12.5)
+    (('DERIVED', 'PRIMARY'), UID('2.25.1'), 12.5)
     """
     changes: dict[str, Any] = {"SOPInstanceUID": new_uid or make_uid()}
     image_type = ds.all("ImageType")

@@ -22,6 +22,7 @@ COLOUR_SPACES = ("sRGB", "Display P3", "Adobe RGB")
 INTENTS = ("perceptual", "relative", "saturation", "absolute")
 """Rendering intents in the order of their numbers (ISO 15076-1 7.2.15)."""
 
+_EXACT = 0x0100  # cmsFLAGS_NOOPTIMIZE: Little CMS resamples 16-bit curves otherwise, and dark colours are 4 % off
 _D65 = (0.3127, 0.3290, 1.0)
 _P3_PRIMARIES = (0.680, 0.320, 1.0, 0.265, 0.690, 1.0, 0.150, 0.060, 1.0)
 
@@ -128,9 +129,10 @@ def to_colour_space(
     flat = np.ascontiguousarray(rgb).reshape(-1, rgb.shape[-2] if rgb.ndim > 1 else 1, 3)
     if not flat.size:
         return rgb
+    flags = _EXACT if rgb.dtype == np.uint16 else 0
     try:
         out: NDArray[Any] = imagecodecs.cms_transform(
-            flat, profile, target, colorspace="rgb", outcolorspace="rgb", intent=number
+            flat, profile, target, colorspace="rgb", outcolorspace="rgb", intent=number, flags=flags
         )
     except (imagecodecs.CmsError, ValueError, RuntimeError) as error:
         raise PixelError(f"the ICC profile can't be used: {error}", tag=Tag.of("ICCProfile")) from error

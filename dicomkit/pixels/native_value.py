@@ -53,6 +53,19 @@ def native_value(
     store.seek(max(0, frame_bytes * number_of_frames - 1))
     store.write(b"\0")
     buffer = store.getbuffer()
+    _fill(buffer, decode, description, number_of_frames, workers)
+    buffer.release()
+    return _value(store.getvalue())  # no copy, as the buffer is just as long as what was written
+
+
+def _fill(
+    buffer: memoryview,
+    decode: Callable[[int, NDArray[Any] | None], NDArray[Any]],
+    description: PixelDescription,
+    number_of_frames: int,
+    workers: int,
+) -> None:
+    """Decode all frames into a buffer."""
     stack = np.frombuffer(buffer, description.dtype).reshape(number_of_frames, *description.frame_shape)
 
     def put(index: int) -> None:
@@ -70,9 +83,6 @@ def native_value(
     else:
         for index in range(number_of_frames):
             put(index)
-    del stack
-    buffer.release()
-    return _value(store.getvalue())  # no copy, as the buffer is just as long as what was written
 
 
 def _value(data: bytes) -> bytes | Bulk:

@@ -184,7 +184,7 @@ def to_mp4(
     rate = Fraction(1 / shown).limit_denominator(1000)
     out = io.BytesIO()
     codec = next(name for name in _VIDEO_CODECS if name in av.codecs_available)
-    with av.open(out, "w", format="mp4", options={"movflags": "faststart"}) as container:
+    with av.open(out, "w", format="mp4") as container:
         stream: Any = container.add_stream(codec, rate=rate, options={"crf": str(quality)})
         stream.height, stream.width = (side + side % 2 for side in first.shape[:2])
         stream.pix_fmt = "yuv420p"

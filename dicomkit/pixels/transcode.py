@@ -168,7 +168,7 @@ def transcode_report(
     value = ds.get(describe(ds).attribute)
     if value is None:
         return Fidelity(with_transfer_syntax(ds, syntax))
-    given = {"quality": quality, "near": near or None, "ratio": ratio}
+    wanted = Parameters(quality, near or None, ratio)
     if not isinstance(value, Fragments) and syntax.encapsulated is False:
         if wants_loss:
             target(describe(ds), syntax.uid, lossy=True)
@@ -182,12 +182,10 @@ def transcode_report(
                 f"{syntax.name} holds JPEG baseline, which would lose something",
                 hint="transcode from JPEG baseline, or pass lossy=True or quality=",
             )
-        lost = transcode_report(
-            ds, JPEG_BASELINE, lossy=True, workers=workers, verify=verify, new_uid=new_uid, ssim=ssim, **given
-        )
+        lost = _recode(ds, TransferSyntax.of(JPEG_BASELINE), wanted, True, workers, verify, new_uid, ssim)
         packed = transcode(lost.dataset, syntax, workers=workers)
         return lost._replace(dataset=packed)
-    return _recode(ds, syntax, Parameters(**given), wants_loss, workers, verify, new_uid, ssim)
+    return _recode(ds, syntax, wanted, wants_loss, workers, verify, new_uid, ssim)
 
 
 def _recode(

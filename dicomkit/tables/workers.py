@@ -102,7 +102,7 @@ def _feed(
             pickle.dump(items, process.stdin)
             process.stdin.flush()
             results.put((first, pickle.load(process.stdout)))
-    except (OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except Exception as error:  # whatever it is, the one who waits for results has to hear of it
         results.put((0, error))
 
 

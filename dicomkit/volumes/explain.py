@@ -85,12 +85,12 @@ class GeometryReport:
     def _repr_html_(self) -> str:
         from dicomkit.display.html import image, stack, table
 
-        parts = [_html(self.stacks, repr(self)[1:-1])]
+        same = ["series"] if self.table["series"].nunique() == 1 else []
+        parts = [_html(self.stacks.drop(columns=same), repr(self)[1:-1])]
         if len(self.findings):
             parts.append(_html(self.findings.drop(columns="SOPInstanceUID"), "findings"))
         parts.append(image(self.plot().to_png(dpi=80), alt="steps and offsets of the slices"))
-        one = self.table["series"].nunique() == 1
-        parts.append(_html(self.table.drop(columns="series") if one else self.table, "slices"))
+        parts.append(_html(self.table.drop(columns=same), "slices"))
         if self.unreadable:
             parts.append(table(["path", "reason"], self.unreadable, caption="unreadable"))
         return stack(*parts)
@@ -172,7 +172,7 @@ def _slices(facts: FrameFacts, stacks: list[Stack]) -> pd.DataFrame:
                     "slice": np.arange(len(along)),
                     "position": np.round(along, 4),
                     "step": np.round(np.append(np.diff(along), np.nan), 4),
-                    "off": np.round((index - np.round(index)) * pitch, 4),
+                    "off": np.round((index - np.round(index)) * pitch, 4) + 0.0,
                     "shift": np.round(np.sqrt(((across - across[0]) ** 2).sum(1)), 4),
                     "frames": [len(m) for m in members],
                     "InstanceNumber": [_numbers(facts["number"][m]) for m in members],

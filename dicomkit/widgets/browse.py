@@ -11,7 +11,7 @@ import numpy as np
 
 from dicomkit.display.html import Markup, escape
 from dicomkit.display.style import style_element
-from dicomkit.errors import GeometryError, ValueFormatError
+from dicomkit.errors import DicomError, GeometryError, ValueFormatError
 from dicomkit.volumes.geometry import AXES
 from dicomkit.widgets.drawing import Drawing, save_png
 from dicomkit.widgets.live import MOST, bundle, publish, still_picture
@@ -167,7 +167,11 @@ class Browser:
             return
         if "preset" in self.controls:
             self.controls["preset"].value = self._matching()
-        self._draw()
+        try:
+            self._draw()
+        except DicomError as error:  # where the notebook shows it: what a callback raises, it does not
+            self._view["note"].value = escape(error)
+            return
         for listener in self._listeners:
             listener()
 
@@ -190,10 +194,10 @@ class Browser:
         return str(self.still())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return bundle(self, repr(self))
+        return bundle(self)
 
     def _ipython_display_(self) -> None:
-        publish(self, repr(self), self._listeners.append)
+        publish(self, self._listeners.append)
 
 
 def browse(

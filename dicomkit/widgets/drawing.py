@@ -116,7 +116,7 @@ def resized(pixels: Picture8, rows: int, columns: int) -> Picture8:
     Examples
     --------
     >>> resized(np.array([[0, 0, 100, 100]], np.uint8), 1, 2).tolist()
-    [[12, 88]]
+    [[14, 86]]
     """
     if pixels.shape[:2] == (rows, columns) or not pixels.size:
         return pixels

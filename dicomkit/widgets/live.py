@@ -42,14 +42,12 @@ def still_picture(
     return stack(Markup(f'<div class="dk-out">{"".join(parts)}</div>'))
 
 
-def publish(view: LiveView, text: str, changed: Callable[[Callable[[], None]], None] | None = None) -> None:
+def publish(view: LiveView, changed: Callable[[Callable[[], None]], None] | None = None) -> None:
     """Display a view live, and its still picture where that does not work.
 
     Parameters
     ----------
     view : LiveView
-    text : str
-        Where neither can be shown.
     changed : callable, optional
         Takes a function to be called when the state of the live view has changed: the still picture follows.
     """
@@ -57,11 +55,11 @@ def publish(view: LiveView, text: str, changed: Callable[[Callable[[], None]], N
     widget = view.widget()
     widget.add_class(name)
     bundle = widget._repr_mimebundle_()
-    send({**bundle, "text/plain": text})
+    send({**bundle, "text/plain": repr(view)})
 
     def still() -> dict[str, str]:
         hide = f"<style>body:has(.{name}) .{name}-still{{display:none}}</style>"
-        return {"text/html": f'{hide}<div class="{name}-still">{view.still()}</div>', "text/plain": text}
+        return {"text/html": f'{hide}<div class="{name}-still">{view.still()}</div>', "text/plain": repr(view)}
 
     handle = send(still(), display_id=True)
     if changed is not None and handle is not None:
@@ -77,23 +75,37 @@ def send(bundle: dict[str, Any], **options: Any) -> Any:
 
 
 def _at_rest(function: Callable[[], None]) -> Callable[[], None]:
-    """Make a function that calls another once nothing has happened for a moment; at once where no event loop runs."""
+    """Make a function that has another called once: at the end of the running cell, or when sliders come to rest."""
     import asyncio
 
-    waiting: list[asyncio.TimerHandle] = []
+    from IPython import get_ipython
+
+    timers: list[asyncio.TimerHandle] = []
+
+    def flush(*_: object) -> None:
+        while timers:
+            timers.pop().cancel()
+        shell = get_ipython()
+        if shell is not None and flush in shell.events.callbacks["post_run_cell"]:
+            shell.events.unregister("post_run_cell", flush)
+        function()
 
     def later() -> None:
-        for handle in waiting:
-            handle.cancel()
-        waiting.clear()
         try:
-            waiting.append(asyncio.get_running_loop().call_later(_REST_SECONDS, function))
+            timer = asyncio.get_running_loop().call_later(_REST_SECONDS, flush)
         except RuntimeError:
-            function()
+            return flush()
+        while timers:
+            timers.pop().cancel()
+        timers.append(timer)
+        shell = get_ipython()
+        if shell is not None and flush not in shell.events.callbacks["post_run_cell"]:
+            shell.events.register("post_run_cell", flush)
+        return None
 
     return later
 
 
-def bundle(view: LiveView, text: str) -> dict[str, Any]:
+def bundle(view: LiveView) -> dict[str, Any]:
     """The live view and its still picture as one MIME bundle."""
-    return {**view.widget()._repr_mimebundle_(), "text/html": str(view.still()), "text/plain": text}
+    return {**view.widget()._repr_mimebundle_(), "text/html": str(view.still()), "text/plain": repr(view)}

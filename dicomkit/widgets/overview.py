@@ -161,7 +161,7 @@ def overview(table: pd.DataFrame, *, limit: int = 60) -> Overview:
 
 def _groups(table: pd.DataFrame) -> Iterator[tuple[list[str], str]]:
     """The files of each series from first to last, then those that could not be read, by the reason."""
-    errors = table["error"] if "error" in table else None
+    errors = table.get("error")
     readable = table if errors is None else table[errors.isna()]
     order = [name for name in ("InstanceNumber", "path") if name in readable]
     members: dict[str, list[str]] = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.display.html import Markup, escape
-from dicomkit.errors import UnsupportedError, ValueFormatError
+from dicomkit.errors import DicomError, UnsupportedError, ValueFormatError
 from dicomkit.files.read import read
 from dicomkit.volumes.load import to_volume
 from dicomkit.widgets.drawing import Drawing, save_png
@@ -94,11 +94,11 @@ class View:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         if self.reel.count == 1 or self.single:
             return {"text/html": self._repr_html_(), "text/plain": repr(self)}
-        return bundle(self, repr(self))
+        return bundle(self)
 
     def _ipython_display_(self) -> None:
         if self.reel.count > 1 and not self.single:
-            publish(self, repr(self))
+            publish(self)
         else:
             send(self._repr_mimebundle_())
 
@@ -178,8 +178,11 @@ def _cine(view: View) -> Any:
     widgets.jslink((play, "value"), (slider, "value"))
 
     def turn(change: Any) -> None:
-        picture.value = png(change["new"])
-        note.value = escape(reel.captions(change["new"]))
+        try:
+            picture.value = png(change["new"])
+            note.value = escape(reel.captions(change["new"]))
+        except DicomError as error:  # where the notebook shows it: what a callback raises, it does not
+            note.value = escape(error)
 
     slider.observe(turn, "value")
     return widgets.VBox([title, picture, widgets.HBox([play, slider]), note])

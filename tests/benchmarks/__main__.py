@@ -14,7 +14,9 @@ from pathlib import Path
 import cases_encoding
 import cases_frame
 import cases_header
+import cases_render
 import cases_import
+import cases_pixels
 import cases_scan
 import cases_volume
 import generate
@@ -22,7 +24,7 @@ from peers import versions
 from report import page
 from timing import Case, Outcome, measure
 
-GROUPS = ("header", "scan", "volume", "frame", "encoding", "import")
+GROUPS = ("header", "scan", "volume", "frame", "encoding", "pixels", "import")
 
 
 def main() -> int:
@@ -84,6 +86,10 @@ def _cases(folder: Path, options: argparse.Namespace, wanted: tuple[str, ...]) -
         if not path.exists():
             generate.enhanced_ct(path, slices, size)
         yield from cases_frame.cases(path, slices, size)
+    if "pixels" in wanted:
+        yield from cases_pixels.cases(folder / "pixels", slices, size)
+    if "render" in wanted:
+        yield from cases_render.cases(_series(folder / "render", 2, size)[0])
     if "encoding" in wanted:
         known = folder / "encodings"
         yield from cases_encoding.cases(generate.encodings(known / str(len(list(folder.glob("encodings/*")))), size))

@@ -171,7 +171,7 @@ def test_montage_of_several_series_lists_them_and_takes_one(run, folder, tmp_pat
 def test_explain(run, folder, tmp_path):
     code, out, _ = run("explain", folder / "ct", "--out", tmp_path / "a.png")
     assert code == 0
-    assert "1 stacks, 5 slices, regular" in out
+    assert re.search("1 stacks?, 5 slices, regular", out)
     assert (tmp_path / "a.png").stat().st_size > 1000
     incomplete = tmp_path / "ct"
     dk.samples.write_series(

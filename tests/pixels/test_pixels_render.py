@@ -16,6 +16,7 @@ import dicomkit as dk
 from dicomkit.errors import DicomError, PixelError, UnsupportedError, ValueFormatError
 from dicomkit.pixels.frames import frame
 from dicomkit.pixels.lookup import LookupTable
+from dicomkit.pixels.modality import modality_of
 from dicomkit.pixels.render import render
 from dicomkit.pixels.voi import voi_of
 from dicomkit.pixels.window import Window
@@ -90,6 +91,45 @@ def test_equals_dcmtk(path: str, tmp_path: Path) -> None:
     tolerance, _ = DIFFERS.get(Path(path).name, (1, ""))
     assert ours.shape == theirs.shape
     assert np.abs(ours.astype(int) - theirs).max() <= tolerance
+
+
+#: Files of each kind (windows, several of them, MONOCHROME1, tables), for windows that the caller chooses.
+VARIANTS = (
+    "01_pydicom_core/CT_small.dcm",
+    "01_pydicom_core/MR_small_bigendian.dcm",
+    "01_pydicom_core/JPGExtended.dcm",
+    "01_pydicom_core/examples_overlay.dcm",
+    "02_pixel_codecs/pydicom-data/mlut_18.dcm",
+    "08_charset/chrJapMulti.dcm",
+    "12_dicomdir/77654033/CR1/6154",
+    "13_seg/dx_image.dcm",
+    "13_seg/ct_image.dcm",
+)
+
+
+@needs_data
+@pytest.mark.parametrize("path", VARIANTS)
+@pytest.mark.parametrize("function", ["LINEAR", "SIGMOID", "every proposal"])
+def test_chosen_windows_equal_dcmtk(path: str, function: str, tmp_path: Path) -> None:
+    ds = dk.read(real_file(path))
+    overlays = any(0x6000 <= tag >> 16 <= 0x601E for tag in ds)
+    hidden = ["-O"] if overlays else []
+    if function == "every proposal":
+        windows = [voi for voi in voi_of(ds) if isinstance(voi, Window) and voi.function == "LINEAR"]
+        choices: list[tuple[Any, list[str]]] = [
+            (windows[number], ["+Wi", str(number + 1)]) for number in range(len(windows))
+        ]
+    else:
+        flag = {"LINEAR": "+Wfl", "SIGMOID": "+Wfs"}[function]
+        values = modality_of(ds)(frame(ds))
+        low, high = float(values.min()), float(values.max())
+        shapes = ((0.5, 1.0), (0.3, 0.2), (0.9, 0.5))
+        centers = [(round(low + a * (high - low)), max(2, round(b * (high - low)))) for a, b in shapes]
+        choices = [((c, w, function), [flag, "+Ww", str(c), str(w)]) for c, w in centers]
+    for window, options in choices:
+        theirs = dcmtk_picture(real_file(path), [*hidden, *options], tmp_path)
+        ours = render(ds, window=window)
+        assert np.abs(ours.astype(int) - theirs[..., 0]).max() <= 1, window
 
 
 @needs_data

@@ -70,6 +70,20 @@ def test_the_slider_of_a_cine_turns_the_frame_and_draws_none_before():
     assert "frame 5" in box.children[3].value
 
 
+def test_a_frame_that_cannot_be_drawn_is_told_below_the_last_one(tmp_path):
+    path = dk.samples.write_series([cine()], tmp_path)[0]
+    path.write_bytes(path.read_bytes()[:-100])
+    box = dk.show(path).widget()
+    _, slider = box.children[2].children
+    before = box.children[1].value
+    slider.value = 5
+    assert "frame 5" in box.children[3].value
+    assert "cut short" in box.children[3].value
+    assert box.children[1].value == before
+    slider.value = 4
+    assert "32 × 32 · 6 frames · frame 4" in box.children[3].value
+
+
 def test_one_frame_of_a_cine():
     view = dk.show(cine(), frame=-1)
     assert view.index == 5

@@ -175,12 +175,15 @@ def samples_of(frame: NDArray[Any], description: PixelDescription, *, signed: bo
         raise PixelError(f"a frame of {frame.shape} {frame.dtype} can't be encoded as integers of shape {wants}")
     bits = description.bits_stored
     size = 1 if bits <= 8 else 2 if bits <= 16 else 4 if bits <= 32 else 8
-    if signed and description.signed:
-        return np.ascontiguousarray(frame, dtype=f"i{size}")
-    samples = np.ascontiguousarray(frame.astype(f"u{size}", copy=False))
-    if description.signed and bits < size * 8:
+    samples = contiguous(frame.astype(f"{'i' if signed and description.signed else 'u'}{size}", copy=False))
+    if samples.dtype.kind == "u" and description.signed and bits < size * 8:
         samples = samples & samples.dtype.type((1 << bits) - 1)
     return samples
+
+
+def contiguous(array: NDArray[Any]) -> NDArray[Any]:
+    """Give an array in C order with the strides of its shape, which NumPy leaves open for axes of length 1."""
+    return np.ascontiguousarray(array).reshape(-1).reshape(array.shape)
 
 
 def encoded(encode: Callable[[], Result], name: str) -> Result:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from inspect import signature
+from threading import Lock
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
@@ -15,6 +17,8 @@ from dicomkit.pixels.description import Decoded, PixelDescription
 
 _TRANSFORMED = ("YBR_RCT", "YBR_ICT")
 _HIGH_THROUGHPUT = tuple(f"1.2.840.10008.1.2.4.{part}" for part in (201, 202, 203))
+
+_FIRST_USE = Lock()
 
 DEFAULT_QUALITY = 60
 """Decibels of a lossy codestream: PSNR against the largest value of BitsStored."""
@@ -70,6 +74,8 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     joined = coded.components == 1 or stream.colour_transform
     lossless = stream.reversible and description.transfer_syntax_uid in LOSSLESS
     exact = stream.high_throughput and lossless and joined
+    if exact:
+        _prepare()
     foreign = imagecodecs.htj2k_decode if exact else imagecodecs.jpeg2k_decode
     array = run(lambda: foreign(data, out=target), "JPEG 2000")
     photometric = description.photometric_interpretation
@@ -152,12 +158,30 @@ def encode(
         if description.samples_per_pixel > 1 and not transform:
             samples = samples.transpose(2, 0, 1).copy()
             options |= {"planar": True, "rgb": False}
+        _prepare()
         return encoded(lambda: bytes(imagecodecs.htj2k_encode(samples, **options)), "JPEG 2000")
     options = {"level": 0 if reversible else quality, "reversible": reversible, "mct": transform}
     return encoded(
         lambda: bytes(imagecodecs.jpeg2k_encode(samples, codecformat="J2K", bitspersample=bits, **options)),
         "JPEG 2000",
     )
+
+
+def _prepare() -> None:
+    """Let OpenJPH make its tables, which goes wrong when two threads begin with it at the same time."""
+    with _FIRST_USE:
+        _tables_made()
+
+
+@cache
+def _tables_made() -> bool:
+    """Encode and decode something small, once."""
+    import imagecodecs
+
+    tiny = np.zeros((8, 8), np.uint8)
+    imagecodecs.htj2k_decode(imagecodecs.htj2k_encode(tiny, reversible=True))
+    imagecodecs.htj2k_encode(tiny, reversible=False, level=0.01)
+    return True
 
 
 def _step(quality: float, bits: int, precision: int) -> float:

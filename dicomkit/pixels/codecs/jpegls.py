@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
-from dicomkit.pixels.codecs.coded import Coded, check, encoded, no_parameter, room, run, samples_of, store
+from dicomkit.pixels.codecs.coded import Coded, check, contiguous, encoded, no_parameter, room, run, samples_of, store
 from dicomkit.pixels.codecs.jpeg_markers import END_OF_IMAGE, JPEG_LS, read_markers
 from dicomkit.pixels.description import Decoded, PixelDescription
 
@@ -111,8 +111,8 @@ def encode(
     samples = samples_of(frame, description)
     if near:
         _check_near(frame, description, near, full)
-        if description.signed and full > bits:  # sign-extended: a sample below zero that wanders stays below zero
-            samples = frame.astype(f"i{samples.dtype.itemsize}").view(samples.dtype)
+    if description.signed and full > bits:  # sign-extended, as nothing tells a decoder how many bits count
+        samples = contiguous(frame.astype(f"i{samples.dtype.itemsize}")).view(samples.dtype)
     options: dict[str, Any] = {"bitspersample": full, "spiff": False} if _precision_is_told() else {}
     return _bare(encoded(lambda: bytes(imagecodecs.jpegls_encode(samples, level=near, **options)), "JPEG-LS"))
 

@@ -123,6 +123,17 @@ def _jpeg2000(data: bytes, description: PixelDescription, out: NDArray[Any] | No
     precision, signed = stream.components[0]
     coded = Coded("JPEG 2000", stream.rows, stream.columns, len(stream.components), precision, signed)
     notes = check(coded, description)
-    array = run(lambda: imagecodecs.jpeg2k_decode(body.rstrip(b"\xff") + END_OF_CODESTREAM), "JPEG 2000")
+    mended = _shortened(body, stream.first_tile) + END_OF_CODESTREAM
+    array = run(lambda: imagecodecs.jpeg2k_decode(mended), "JPEG 2000")
     photometric = "RGB" if stream.colour_transform else description.photometric_interpretation
     return Decoded(store(array, coded, description, out), photometric, notes)
+
+
+def _shortened(body: bytes, position: int) -> bytes:
+    """Let the last tile-part end where the data ends: a length of 0 says so (T.800 A.4.2)."""
+    while position + 12 <= len(body) and body[position : position + 2] == b"\xff\x90":
+        length = int.from_bytes(body[position + 6 : position + 10], "big")
+        if length == 0 or position + length > len(body):
+            return body[: position + 6] + bytes(4) + body[position + 10 :]
+        position += max(length, 12)
+    return body[:position]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
 from dicomkit.pixels.bits import clear_unused, pack, unpack
-from dicomkit.pixels.codecs.coded import no_parameter
+from dicomkit.pixels.codecs.coded import contiguous, no_parameter
 from dicomkit.pixels.description import Decoded, PixelDescription
 
 _HEADER = struct.Struct("<16I")
@@ -110,12 +110,12 @@ def encode(
         planes = [pack(frame, 1)[None]]
     else:
         cell, samples = (description.bits_allocated + 7) // 8, description.samples_per_pixel
-        values = np.ascontiguousarray(frame.astype(description.dtype, copy=False))
+        values = contiguous(frame.astype(description.dtype, copy=False))
         octets = values.reshape(description.rows, description.columns, samples, 1).view(np.uint8)
         if cell * samples > _MOST_SEGMENTS:
             raise PixelError(f"RLE has at most {_MOST_SEGMENTS} byte planes, {cell * samples} would be needed")
         planes = [
-            np.ascontiguousarray(octets[:, :, sample, place if sys.byteorder == "little" else ~place])
+            contiguous(octets[:, :, sample, place if sys.byteorder == "little" else ~place])
             for sample in range(samples)
             for place in reversed(range(cell))
         ]

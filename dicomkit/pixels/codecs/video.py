@@ -97,7 +97,7 @@ def _stream(fragments: Fragments, description: PixelDescription) -> Iterator[NDA
     layout = ("gray16le" if wide else "gray") if grey else ("rgb48le" if wide else "rgb24")
     shift = 16 - description.bits_stored if wide else 0
     try:
-        with av.open(io.BytesIO(data)) as container:
+        with av.open(io.BytesIO(data), mode="r") as container:
             for picture in container.decode(video=0):
                 array: NDArray[Any] = picture.to_ndarray(format=layout)
                 yield np.right_shift(array, shift) if shift else array

@@ -1,0 +1,1 @@
+"""DICOMweb (PS3.18): media types, multipart messages, requests and replies."""
