@@ -27,7 +27,7 @@ def one_line(ds: DataSet) -> str:
     entry = uid_entry(str(ds.get("SOPClassUID") or ""))
     count = f"{len(ds)} element{'s' if len(ds) != 1 else ''}"
     parts = [entry.name if entry else "", count, os.path.basename(ds.path or "")]
-    repairs = f"{len(ds.repairs)} repairs" if ds.repairs else ""
+    repairs = f"{len(ds.repairs)} repair{'s' if len(ds.repairs) != 1 else ''}" if ds.repairs else ""
     return f"DataSet({', '.join(part for part in (*parts, repairs) if part)})"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,13 @@ from dicomkit.deidentification.identifiers import Identifiers, squash, telling_i
 from dicomkit.deidentification.job import Job
 from dicomkit.deidentification.replacements import PSEUDONYMS
 from dicomkit.deidentification.text import pattern_of, tidy
+from dicomkit.encoding.writer import to_bytes
 from dicomkit.errors import ValueFormatError
 from dicomkit.sources import Bulk
 from dicomkit.standard.uids import uid_entry
 from dicomkit.values.fragments import Fragments
 from dicomkit.values.tag import Tag
+from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
@@ -33,23 +35,17 @@ def swept(ds: DataSet, job: Job) -> DataSet:
     Most data sets are told to be clean by one search through their bytes.
     """
     tokens = job.identifiers.tokens
-    if not tokens or not mentions(b"\0".join(_raw_values(ds)), tokens):
+    if not tokens or not mentions(small_part(ds), tokens):
         return ds
     return _swept(ds, job, (), ())
 
 
-def _raw_values(ds: DataSet) -> Iterator[bytes]:
-    """The bytes of what was kept, but large values; sequences whole, unless something in them is new."""
-    for element in ds.elements():
-        raw = element.raw
-        if isinstance(raw, bytes):
-            yield raw
-        elif element.vr == "SQ":
-            if raw is not None:
-                yield bytes(raw)
-            else:
-                for item in element.value or ():
-                    yield from _raw_values(item)
+def small_part(ds: DataSet) -> bytes:
+    """Return the bytes of a data set without its pixel data and other large values."""
+    large = [tag for tag in ds if isinstance(ds[tag], (Bulk, Fragments))]
+    syntax = ds.transfer_syntax
+    plain = syntax if not (syntax.deflated or syntax.encapsulated) else EXPLICIT_VR_LITTLE_ENDIAN
+    return to_bytes(ds.drop(*large) if large else ds, plain)
 
 
 def mentions(data: bytes, tokens: Iterable[bytes]) -> bool:

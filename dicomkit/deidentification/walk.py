@@ -13,7 +13,7 @@ from dicomkit.deidentification.dummies import SEQUENCES, TEXT_OBJECT, blank_docu
 from dicomkit.deidentification.graphics import dropped_groups
 from dicomkit.deidentification.job import Job
 from dicomkit.deidentification.private import private_rules
-from dicomkit.deidentification.profile import Replace
+from dicomkit.deidentification.profile import Action, Replace
 from dicomkit.deidentification.replacements import (
     TEMPORAL,
     TEXT,
@@ -25,9 +25,10 @@ from dicomkit.deidentification.replacements import (
 )
 from dicomkit.deidentification.rules import Rule, for_type
 from dicomkit.errors import DicomError
-from dicomkit.standard.attributes import vr_of
+from dicomkit.standard.attributes import vr_of, vr_table
 from dicomkit.standard.confidentiality import protected_attribute
 from dicomkit.values.tag import Tag
+from dicomkit.values.vr import VRS
 
 Mode = Literal["keep", "clean", "dummy"]
 """What happens to texts that no rule mentions: outside and inside of sequences that are cleaned or replaced."""
@@ -43,6 +44,7 @@ PUBLIC_SCHEMES = frozenset(
     " RFC5646 RO SCT SDM SNM3 SRT UBERON UCUM UMLS UNS UPC".split()
 )
 _STRAY_GROUPS = frozenset((0x0000, 0x0002, 0x0004))
+_PLAIN_VRS = frozenset((*VRS, "US|SS", "US|OW", "US|SS|OW", "OB|OW")) - TEMPORAL - {"PN", "SQ", "UN"}
 _FIRST_OF_A_DATA_SET = 0x00080000
 _KEPT = Rule("K", "")
 _BY_DATE_OPTION = {
@@ -67,35 +69,50 @@ def without_identity(
     mode
         What happens to texts that no rule mentions.
     """
-    kept: list[Element] = []
-    changed = not place
+    overlay: dict[int, Element | None] = {}
     gone = privates = None
-    for element in ds.elements():
-        tag = element.tag
+    vrs = vr_table()
+    for tag in ds:
         group = tag >> 16
         if not tag & 0xFFFF and group not in _STRAY_GROUPS:
-            continue  # a group length, which is never written
+            continue  # a group length, which is not written where its group is edited
         if group & 1:
             privates = private_rules(ds, job, place) if privates is None else privates
             rule = privates.get(tag)
         elif 0x5000 <= group <= 0x60FF and group in (gone := dropped_groups(ds, job) if gone is None else gone):
             rule = Rule("X", gone[group])
-        else:
-            rule = job.rules.of_attribute(tag, place) or _unlisted(element, ds, job, mode)
+        elif (rule := job.rules.of_attribute(tag, place)) is None:
+            if mode == "keep" and vrs.get(tag) in _PLAIN_VRS and not _has_items(ds.get(tag)):
+                continue
+            rule = _unlisted(ds.element(tag), ds, job, mode)
+        action = "K" if rule is None else _settled(rule, tag, job, place)
+        if action == "X" and job.record is None:
+            overlay[tag] = None
+            continue
+        element = ds.element(tag)
         if rule is None or rule is _KEPT:
             if element.vr != "SQ":
-                kept.append(element)
                 continue
             rule = _KEPT
-        made, action = _applied(element, rule, ds, job, place, path, mode)
-        if made is not DROP:
-            assert isinstance(made, Element)
-            kept.append(made)
+        made, done = _applied(element, action, ds, job, place, path, mode)
         if made is not element:
-            changed = True
+            overlay[tag] = None if made is DROP else made
         if rule is not _KEPT:
-            job.note(path, tag, action, element.value, None if made is DROP else made.value, rule.reason)
-    return DataSet(_consistent(kept)) if changed else ds
+            job.note(path, tag, done, element.value, None if made is DROP else made.value, rule.reason)
+    return edited(ds, overlay) if overlay or not place else ds
+
+
+def edited(ds: DataSet, overlay: dict[int, Element | None]) -> DataSet:
+    """Return a data set with elements replaced or (None) dropped, and without file meta information."""
+    document = overlay.get(DOCUMENT)
+    if document is not None and DOCUMENT_LENGTH in ds:
+        overlay[DOCUMENT_LENGTH] = Element.of(DOCUMENT_LENGTH, len(document.value), "UL")
+    return DataSet._of(ds._records, {**ds._overlay, **overlay}, {}, None)
+
+
+def _has_items(value: Any) -> bool:
+    """Whether a value is a sequence, whatever the dictionary says."""
+    return type(value) is tuple and (not value or isinstance(value[0], DataSet))
 
 
 def _unlisted(element: Element, ds: DataSet, job: Job, mode: Mode) -> Rule | None:
@@ -123,17 +140,22 @@ def _standard_code(tag: Tag, ds: DataSet) -> bool:
     return tag in CODE_VALUES
 
 
-def _applied(
-    element: Element, rule: Rule, ds: DataSet, job: Job, place: tuple[int, ...], path: Path, mode: Mode
-) -> tuple[Made, str]:
-    """The element that a rule makes of another, and the action that it came to."""
+def _settled(rule: Rule, tag: int, job: Job, place: tuple[int, ...]) -> Action:
+    """The action of a rule, choices settled by the type of the attribute."""
     action = rule.action
+    if isinstance(action, str) and ("/" in action or action in "ZD"):
+        return for_type(action, job.type_of(place, tag))
+    return action
+
+
+def _applied(
+    element: Element, action: Action, ds: DataSet, job: Job, place: tuple[int, ...], path: Path, mode: Mode
+) -> tuple[Made, str]:
+    """The element that an action makes of another, and the action that it came to."""
     if isinstance(action, Replace):
         return Element.of(element.tag, action.value, element.vr), "D"
     if not isinstance(action, str):
         return _given(element, action), "override"
-    if "/" in action or action in "ZD":
-        action = for_type(action, job.type_of(place, element.tag))
     if action == "X":
         return DROP, "X"
     if element.vr == "SQ":
@@ -201,12 +223,3 @@ def _blank_annotation(item: DataSet) -> DataSet:
     """A graphic annotation on the same layer of the same images, that says nothing (PS3.3 C.10.5)."""
     kept = {key: item.element(key) for key in ("ReferencedImageSequence", "GraphicLayer") if key in item}
     return DataSet({**kept, "TextObjectSequence": [TEXT_OBJECT]})
-
-
-def _consistent(kept: list[Element]) -> list[Element]:
-    """Elements, with those brought into line that depend on others that changed."""
-    document = next((element for element in kept if element.tag == DOCUMENT and element.origin is None), None)
-    if document is None:
-        return kept
-    length = Element.of(Tag(DOCUMENT_LENGTH), len(document.value), "UL")
-    return [length if element.tag == DOCUMENT_LENGTH else element for element in kept]

@@ -14,7 +14,7 @@ from dicomkit.standard.private import private_attribute
 
 @cache
 def implied_kinds() -> Mapping[int, int]:
-    """Give the kind of every plain element of the dictionary by its word; sequences are left out, they need more care."""
+    """Give the kind of every plain element of the dictionary by its word; sequences, which need more care, left out."""
     return MappingProxyType(
         {to_word(tag): _kind(vr) for tag, vr in vr_table().items() if vr != "SQ"},
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.index import Index, to_word
 from dicomkit.dataset.repairs import Repair
-from dicomkit.encoding.headers import LONG, SHORT, explicit_little, implicit_little, length_little
+from dicomkit.encoding.headers import IMPLICIT, LONG, SHORT, explicit_little, implicit_little, length_little
 from dicomkit.encoding.implied_vr import implied_kind
 from dicomkit.encoding.scan_state import FIRST_WINDOW
 from dicomkit.encoding.scanner import scan
@@ -18,7 +18,6 @@ from dicomkit.sources import Bulk, InflatedSource, Opened, OpenedFile, inflate
 from dicomkit.standard.attributes import vr_of
 from dicomkit.values.tag import Tag
 from dicomkit.values.transfer_syntax import (
-    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
@@ -33,14 +32,16 @@ _LARGEST_META = 1 << 20
 
 
 class _Meta(NamedTuple):
-    """The file meta information: its index, where it ends, and the bytes of the transfer syntax UID."""
+    """The file meta information: its elements, where they end, and the bytes of the transfer syntax UID."""
 
-    index: Index | None
+    elements: Index | None
     end: int
     transfer_syntax: bytes
 
 
-def parse(opened: Opened | OpenedFile, *, stop_before: int | None = None, transfer_syntax: str | None = None) -> DataSet:
+def parse(
+    opened: Opened | OpenedFile, *, stop_before: int | None = None, transfer_syntax: str | None = None
+) -> DataSet:
     """Read a data set, with or without preamble and file meta information.
 
     Parameters
@@ -148,7 +149,7 @@ def _read_odd_meta(opened: Opened | OpenedFile, head: bytes, start: int, repairs
         if at + 12 > len(head) and len(head) < min(opened.size, _LARGEST_META):
             head = opened.read_at(0, min(2 * at + 1024, opened.size, _LARGEST_META))
     if not rows:
-        repairs.append(Repair(None, start, "no file meta information (PS3.10 7.1)", "transfer syntax told by the bytes"))
+        repairs.append(Repair(None, start, "no file meta information (PS3.10 7.1)", "the bytes tell the encoding"))
         return _Meta(None, start, uid)
     if rows[0] != 0x00000002:
         found.append(Repair(Tag(0x00020000), start, "no group length in the file meta information", "walked instead"))
@@ -160,7 +161,7 @@ def _read_odd_meta(opened: Opened | OpenedFile, head: bytes, start: int, repairs
 
 def _declared(uid: bytes, repairs: list[Repair]) -> TransferSyntax | None:
     if (declared := _syntax_of(uid)) is None:
-        repairs.append(Repair(Tag(0x00020010), 0, f"{uid!r} is no UID", "transfer syntax told by the bytes"))
+        repairs.append(Repair(Tag(0x00020010), 0, f"{uid!r} is no UID", "the bytes tell the encoding"))
     return declared
 
 
@@ -210,12 +211,10 @@ def _seen(first: bytes, start: int, size: int, *, strict: bool) -> TransferSynta
     big = first[0] == 0 and first[1] != 0
     explicit = (first[4] | first[5] << 8) in SHORT | LONG
     if strict:
-        order = "big" if big else "little"
-        tag = int.from_bytes(first[0:2], order) << 16 | int.from_bytes(first[2:4], order)
-        length = int.from_bytes(first[6:8] if explicit else first[4:8], order)
-        if vr_of(tag) is None and not explicit or length > size - start and not explicit:
+        word, length = IMPLICIT[big](first, 0)
+        if explicit and word & 0xFFFF > 0x7FE0:
             return None
-        if explicit and tag >> 16 > 0x7FE0:
+        if not explicit and (vr_of(to_word(word)) is None or length > size - start):
             return None
     if explicit:
         return TransferSyntax.of(EXPLICIT_VR_BIG_ENDIAN if big else EXPLICIT_VR_LITTLE_ENDIAN)

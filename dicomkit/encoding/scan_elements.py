@@ -34,7 +34,7 @@ class ScanElements(ScanItems):
         if word in MARKERS:
             self._marker(level, word)
             return
-        if length != ALL_ONES and length > level.item_end - offset - 8 or length & 0xFFFF > 0x4040:
+        if (length != ALL_ONES and length > level.item_end - offset - 8) or length & 0xFFFF > 0x4040:
             _, vr, short = EXPLICIT[level.big](self._peek(offset, 8), 0)
             if (vr in SHORT or vr in LONG) and self._is_explicit(level, word, vr, offset, short, length):
                 self._repair(word, offset, *_EXPLICIT_IN_IMPLICIT)
@@ -49,7 +49,7 @@ class ScanElements(ScanItems):
         """Whether what would be a length in implicit VR is a VR with its length."""
         room = level.item_end - offset - 8
         letters = (vr & 0xFFFF).to_bytes(2, "little").decode()
-        if vr in LONG and short or vr in SHORT and short > room:
+        if (vr in LONG and short) or (vr in SHORT and short > room):
             return False
         if letters in (vr_of(to_word(word)) or "").split("|"):
             return True
@@ -61,7 +61,7 @@ class ScanElements(ScanItems):
     def _is_header(self, offset: int, before: int, big: bool) -> bool:
         """Whether the next element could be at an offset: tags ascend."""
         raw = self._peek(offset, 8)
-        return offset == self.size or len(raw) == 8 and to_word(before) < to_word(IMPLICIT[big](raw, 0)[0])
+        return offset == self.size or (len(raw) == 8 and to_word(before) < to_word(IMPLICIT[big](raw, 0)[0]))
 
     def _odd_vr(self, level: Level, word: int, vr: int, short: int) -> None:
         """A VR that PS3.5 doesn't have: one from later, or none because the element is in implicit VR, or garbage."""
@@ -87,7 +87,7 @@ class ScanElements(ScanItems):
         length = self._uint32(self.position + 4, level.big)
         kind = implied_kind(to_word(word))
         problem = f"no VR of PS3.5 in the header ({letters!r})"
-        if length <= room - 8 or length == ALL_ONES and (kind & 0xFFFF == SQ or kind == 0):
+        if length <= room - 8 or (length == ALL_ONES and (kind & 0xFFFF == SQ or kind == 0)):
             self._repair(word, offset, problem, "read as implicit VR")
             self._element(level, word, kind, offset + 8, length)
         elif raw[6:8] == b"\0\0" and kind & 0xFFFF in _IMPLIED_LONG and self._holds(12):
@@ -120,7 +120,7 @@ class ScanElements(ScanItems):
 
     def _undefined_length(self, level: Level, word: int, kind: int, offset: int) -> None:
         vr, tag = kind & 0xFFFF, to_word(word)
-        if vr == SQ or vr in (UN, 0) and tag >> 16 != 0x7FE0:
+        if vr == SQ or (vr in (UN, 0) and tag >> 16 != 0x7FE0):
             self._open_sequence(level, word, kind, offset, None, is_un=vr == UN)
         elif tag >> 16 == 0x7FE0 or self._peek(offset, 4) == ITEM_BYTES[level.big]:
             self._fragments(level, word, kind, offset)

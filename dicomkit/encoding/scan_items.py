@@ -67,11 +67,7 @@ class ScanItems(ScanState):
     def _no_item(self, level: Level, word: int, offset: int) -> None:
         """An element where an item should be: a length is wrong, that of the sequence or of the item before."""
         problem = "an element where an item of a sequence should be"
-        rows, at = (self.rows, 4 * level.record) if 4 * level.record < len(self.rows) else (
-            self.new_rows,
-            4 * level.record - len(self.rows),
-        )
-        if level.item >= 0 and not level.undefined and to_word(word) < to_word(rows[at]):
+        if level.item >= 0 and not level.undefined and to_word(word) < to_word(self._word(level.record)):
             self._repair(word, offset, problem, "taken for one of the item before it, made longer")
             level.item_end = level.end
             self._set_length(level.item, level.end - level.item_start)

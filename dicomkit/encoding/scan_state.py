@@ -126,7 +126,7 @@ class ScanState:
     def _peek(self, offset: int, length: int) -> bytes:
         """Bytes at an offset of the source, without moving the window."""
         at = offset - self.base
-        if 0 <= at and at + length <= len(self.data):
+        if at >= 0 and at + length <= len(self.data):
             return self.data[at : at + length]
         return self.opened.read_at(offset, max(0, min(length, self.size - offset)))
 
@@ -147,13 +147,20 @@ class ScanState:
             self.new_rows[3::4] = [base + offset for offset in self.new_rows[3::4]]
         if isinstance(self.rows, list) and not few(self.rows):
             self.rows = packed(self.rows)
-        self.rows += self.new_rows if isinstance(self.rows, list) else packed(self.new_rows)
+        if isinstance(self.rows, list):
+            self.rows += self.new_rows
+        else:
+            self.rows += packed(self.new_rows)
         self.new_rows.clear()
 
     def _record(self, word: int, kind: int, offset: int, length: int) -> int:
         """Record an element whose value starts at an offset of the source; return its number."""
         self.new_rows += (word, kind, length, offset - self.base)
         return (len(self.rows) + len(self.new_rows)) // 4 - 1
+
+    def _word(self, record: int) -> int:
+        at = 4 * record
+        return self.rows[at] if at < len(self.rows) else self.new_rows[at - len(self.rows)]
 
     def _set_length(self, record: int, length: int) -> None:
         at = 4 * record + 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 
 from dicomkit.dataset.index import ITEM, Index, to_word
-from dicomkit.encoding.headers import ALL_ONES, EXPLICIT, IMPLICIT, LENGTH, PLAIN_LONG, SHORT, SQ
+from dicomkit.encoding.headers import EXPLICIT, IMPLICIT, LENGTH, PLAIN_LONG, SHORT, SQ
 from dicomkit.encoding.implied_vr import implied_kinds
 from dicomkit.encoding.scan_elements import ScanElements
 from dicomkit.encoding.scan_state import LARGEST_WINDOW, SMALL, Level
@@ -31,7 +31,7 @@ def scan(
     stop_before: int | None = None,
     window: tuple[int, bytes] | None = None,
 ) -> Index:
-    """Index the elements from ``start`` to the end of the source, or to the first with a tag of ``stop_before`` or more.
+    """Index the elements from ``start`` to the end, or to the first with a tag of ``stop_before`` or more.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class _Scan(ScanElements):
                             item, item_length = pair(data, position + 12)
                             if item != ITEM or item_length > length - 8 or not data[position + 20 + big]:
                                 break
-                            if len(frames) > _MOST_FRAMES or not frames and word & 0xFFFF >= stop_group:
+                            if len(frames) > _MOST_FRAMES or (not frames and word & 0xFFFF >= stop_group):
                                 break
                             record = len(rows)
                             frames.append([end, position + 12 + length, record, record + 4])

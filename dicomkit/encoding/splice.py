@@ -46,9 +46,9 @@ def pieces(ds: DataSet, syntax: TransferSyntax, charset: Charset) -> Iterator[El
     for tag in edits:
         stop = bisect_left(tags, tag, at)
         yield from _run(ds, tags[at:stop], numbers[at:stop])
-        element = ds._overlay.get(tag)
-        if element is not None and (element.tag.element or element.tag.group not in groups):
-            yield element
+        new = ds._overlay.get(tag)
+        if new is not None and (tag & 0xFFFF or tag >> 16 not in groups):
+            yield new
         at = stop + 1 if stop < len(tags) and tags[stop] == tag else stop
     yield from _run(ds, tags[at:], numbers[at:])
 

@@ -17,8 +17,8 @@ def value_field(value: bytes | Bulk | Fragments) -> Iterator[bytes]:
 
     Examples
     --------
-    >>> b"".join(value_field(Fragments.of([b"ab"]))).hex(" ", 4)
-    'feff00e0 00000000 feff00e0 02000000 6162feff dde00000 0000'
+    >>> b"".join(value_field(Fragments.of([b"ab"]))).hex()
+    'feff00e000000000feff00e0020000006162feffdde000000000'
     """
     if isinstance(value, bytes):
         yield value

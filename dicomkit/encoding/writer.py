@@ -137,7 +137,7 @@ def _meta(ds: DataSet, syntax: TransferSyntax, anonymous: bool, source_ae: str |
     if source_ae:
         elements[0x00020016] = "AE", encode_value("AE", source_ae)
     elements.pop(0x00020000, None)
-    parts = []
+    parts: list[bytes] = []
     for tag, (vr, raw) in sorted(elements.items()):
         padded = raw + VRS[vr].pad[: len(raw) % 2]
         parts += (_header(tag, vr, len(padded), _META_SYNTAX), padded)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.dataset.functional_groups import frame_attribute
+from dicomkit.display.text import one_line, shorten
 from dicomkit.errors import ValueFormatError
 from dicomkit.pixels.overlay import overlays
 from dicomkit.pixels.resize import resize
@@ -180,7 +181,7 @@ def burn_text(picture: NDArray[np.uint8], texts: Mapping[str, str], *, height: i
     font = ImageFont.load_default(size)
     margin = max(2, size // 3)
     canvas, rim = Image.new("L", (columns, rows)), Image.new("L", (columns, rows))
-    for where, text in texts.items():
+    for where, text in ((where, shorten(one_line(text), 120)) for where, text in texts.items()):
         x = margin if "left" in where else columns - 1 - margin if "right" in where else columns // 2
         y = margin if "top" in where else rows - 1 - margin if "bottom" in where else rows // 2
         anchor = ("l" if "left" in where else "r" if "right" in where else "m") + (

@@ -138,7 +138,11 @@ def pixel_aspect(ds: DataSet, frame: int = 0) -> float:
     """
     spacing = frame_attribute(ds, frame, "PixelMeasuresSequence", "PixelSpacing")
     for pair in (spacing, *(ds.get(keyword) for keyword in _SPACINGS)):
-        if isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(n, (int, float)) and n > 0 for n in pair):
+        if (
+            isinstance(pair, tuple)
+            and len(pair) == 2
+            and all(isinstance(n, (int, float)) and 0 < n < math.inf for n in pair)
+        ):
             return min(max(float(pair[0] / pair[1]), 0.02), 50.0)
     return 1.0
 

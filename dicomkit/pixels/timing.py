@@ -37,9 +37,14 @@ def frame_seconds(ds: DataSet) -> float:
     for keyword in _RATES:
         rate = ds.get(keyword)
         if isinstance(rate, (int, float)) and rate > 0:
-            return float(1 / rate)
+            return _sensible(1 / rate)
     time = ds.get("FrameTime")
     if isinstance(time, (int, float)) and time > 0:
-        return float(time / 1000)
+        return _sensible(time / 1000)
     steps = [step for step in ds.all("FrameTimeVector")[1:] if isinstance(step, (int, float)) and step > 0]
-    return float(sum(steps) / len(steps) / 1000) if steps else USUAL_SECONDS
+    return _sensible(sum(steps) / len(steps) / 1000) if steps else USUAL_SECONDS
+
+
+def _sensible(seconds: float) -> float:
+    """A time between a thousandth of a second and a minute."""
+    return float(min(max(seconds, 0.001), 60.0))

@@ -23,6 +23,8 @@ _FACTS = {
 def series(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row per series of a scan, with how many instances, frames and bytes it has.
 
+    Files without Series Instance UID make one row together.
+
     Examples
     --------
     >>> from dicomkit.dataset.dataset import DataSet
@@ -46,7 +48,7 @@ def patients(table: pd.DataFrame) -> pd.DataFrame:
 
 def _grouped(table: pd.DataFrame, key: str) -> pd.DataFrame:
     readable = table[table["error"].isna()] if "error" in table else table
-    groups = readable.groupby(key, sort=False, dropna=True)
+    groups = readable.groupby(key, sort=False, dropna=False)
     result = groups[[name for name in _FACTS[key] if name in readable]].first()
     if key != "SeriesInstanceUID" and "Modality" in readable:
         result["modalities"] = groups["Modality"].agg(lambda m: "\\".join(sorted(m.dropna().unique()))).astype("string")
@@ -56,7 +58,7 @@ def _grouped(table: pd.DataFrame, key: str) -> pd.DataFrame:
     result["instances"] = groups.size()
     if "NumberOfFrames" in readable:
         frames = readable["NumberOfFrames"].fillna(1).astype("int64")
-        result["frames"] = frames.groupby(readable[key], sort=False).sum()
+        result["frames"] = frames.groupby(readable[key], sort=False, dropna=False).sum()
     if "size" in readable:
         result["size"] = groups["size"].sum()
     return result.reset_index()

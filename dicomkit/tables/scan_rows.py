@@ -10,14 +10,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from dicomkit.dataset.dataset import DataSet
+from dicomkit.dataset.index import to_word
 from dicomkit.encoding.pick import Picked, Wanted, pick
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
 from dicomkit.sources import OpenedFile
 from dicomkit.values.tag import Tag
 
-CHARSET, SIGN = 0x00080005, 0x00280103
+CHARSET, SIGN, MEDIA_CLASS = 0x00080005, 0x00280103, 0x00020002
+DIRECTORY_CLASS = b"1.2.840.10008.1.3.10"
 DIRECTORY = 0x00041220
+_NO_INSTANCE = "a media directory (DICOMDIR), not an instance"
 
 
 class Decoded(NamedTuple):
@@ -50,7 +53,7 @@ class Row(NamedTuple):
 def scan_rows(paths: Iterable[str], keys: Sequence[Any]) -> list[Row]:
     """Read the wanted elements of files; a file that can't be read gives a row that says why."""
     plain = all(isinstance(key, int) for key in keys)
-    wanted = Wanted.of((*keys, CHARSET, SIGN)) if plain else None
+    wanted = Wanted.of(dict.fromkeys((*keys, CHARSET, SIGN, MEDIA_CLASS))) if plain else None
     intern: dict[bytes, bytes] = {}
     return [_row(path, keys, wanted, intern) for path in paths]
 
@@ -63,7 +66,13 @@ def _row(path: str, keys: Sequence[Any], wanted: Wanted | None, intern: dict[byt
                 size, modified = opened.size, opened.modified
                 picked = pick(opened.read_at, size, wanted)
             if picked is not None:
-                return Row(path, size, modified, None, _cells(picked, wanted, intern))
+                cells = _cells(picked, wanted, intern)
+                charset, sign, media_class = (
+                    cells[wanted.places[to_word(tag)]] for tag in (CHARSET, SIGN, MEDIA_CLASS)
+                )
+                if media_class is not None and media_class.rstrip(b"\0 ") == DIRECTORY_CLASS:
+                    return Row(path, size, modified, _NO_INSTANCE, ())
+                return Row(path, size, modified, None, (*cells[: len(keys)], charset, sign))
         return _odd_row(path, keys, size, modified)
     except DicomError as error:
         return Row(path, size, modified, error.message if error.offset is None else str(_placed(error)), ())
@@ -104,7 +113,7 @@ def _odd_row(path: str, keys: Sequence[Any], size: int | None, modified: int | N
     if not len(ds):
         return Row(path, size, modified, "no data elements", ())
     if DIRECTORY in ds:
-        return Row(path, size, modified, "a media directory (DICOMDIR), not an instance", ())
+        return Row(path, size, modified, _NO_INSTANCE, ())
     cells = tuple(Decoded(_value(ds, key)) for key in keys)
     return Row(path, size, modified, None, (*cells, None, None))
 

@@ -81,7 +81,11 @@ def _transfer_syntax(syntax: str) -> TransferSyntax:
         raise ValueFormatError(f"{syntax!r} is not a transfer syntax: give a UID or keyword of PS3.6 Table A-1")
     entry = uid_entry(uid)
     known = entry is not None or uid in _NOT_ENCAPSULATED
-    name = entry.name.split(":")[0] if entry else {GE_PRIVATE_IMPLICIT_VR_BIG_ENDIAN: "GE Private Implicit VR Big Endian"}.get(uid, uid)
+    name = (
+        entry.name.split(":")[0]
+        if entry
+        else {GE_PRIVATE_IMPLICIT_VR_BIG_ENDIAN: "GE Private Implicit VR Big Endian"}.get(uid, uid)
+    )
     return TransferSyntax(
         uid,
         name,

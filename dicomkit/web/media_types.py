@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dicomkit.errors import ReadError, ValueFormatError
-from dicomkit.web.dicom_media_types import default_transfer_syntax
+from dicomkit.web.dicom_media_types import FORMER_NAMES, default_transfer_syntax
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _IS_TOKEN = re.compile(_TOKEN)
 _ESSENCE = re.compile(rf"\s*({_TOKEN})\s*/\s*({_TOKEN})\s*")
 # An unquoted value may hold what only a quoted one should: many send type=application/dicom.
 _PARAMETER = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"][^;,"]*))\s*', re.DOTALL)
+_NOTHING = re.compile(r"\s*")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _NOT_QUOTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LONGEST = 1 << 14
@@ -53,10 +54,21 @@ class MediaType:
         ReadError
             When it is none, or a parameter is there twice with different values.
         """
-        found, end = _parsed(text, 0)
-        if end < len(text):
+        match = _ESSENCE.match(text) if len(text) <= _LONGEST else None
+        parameters: dict[str, str] = {}
+        end = match.end() if match else 0
+        while match and end < len(text) and text[end] == ";":
+            if parameter := _PARAMETER.match(text, end + 1):
+                name = parameter[1].lower()
+                value = parameter[3].rstrip() if parameter[2] is None else _ESCAPED.sub(r"\1", parameter[2])
+                if parameters.setdefault(name, value) != value:
+                    raise ReadError(f"the parameter {name} is there twice in a media type")
+                end = parameter.end()
+            else:
+                end += len(_NOTHING.findall(text, end + 1)[0]) + 1
+        if match is None or end < len(text):
             raise ReadError(f"this is no media type: {text[:80]!r}")
-        return found
+        return cls(match[1].lower(), match[2].lower(), tuple(parameters.items()))
 
     @classmethod
     def of(cls, essence: str, /, **parameters: str) -> MediaType:
@@ -133,10 +145,10 @@ class MediaType:
         >>> MediaType.parse("application/dicom").covers(dicom)
         False
         """
-        if self.type != "*" and (self.type != other.type or self.subtype not in ("*", other.subtype)):
-            return False
-        if self.type == "*" or self.subtype == "*":
+        if self.type == "*" or (self.type == other.type and self.subtype == "*"):
             return True
+        if FORMER_NAMES.get(self.essence, self.essence) != FORMER_NAMES.get(other.essence, other.essence):
+            return False
         if self.is_multipart and self["type"] is not None:
             return other["type"] is not None and self.root.covers(other.root)
         for name, value in self.parameters:
@@ -176,7 +188,8 @@ def choose(accept: str | Iterable[str] | None, offered: Iterable[MediaType | str
 
     Examples
     --------
-    >>> str(choose("application/dicom+xml;q=0.3, application/*;q=0.5", ["application/dicom+xml", "application/dicom+json"]))
+    >>> offered = ["application/dicom+xml", "application/dicom+json"]
+    >>> str(choose("application/dicom+xml;q=0.3, application/*;q=0.5", offered))
     'application/dicom+json'
     >>> choose("image/png", ["image/jpeg"]) is None
     True
@@ -197,26 +210,6 @@ def _specificity(range_: MediaType) -> tuple[bool, bool, int]:
     """Order ranges by how much they say."""
     counted = [name for name, _ in range_.parameters if name not in ("q", "boundary")]
     return range_.type != "*", range_.subtype != "*", len(counted)
-
-
-def _parsed(text: str, start: int) -> tuple[MediaType, int]:
-    """Read a media type, and return where it ends: at a comma or at the end of the text."""
-    match = _ESSENCE.match(text, start)
-    if match is None or len(text) > _LONGEST:
-        raise ReadError(f"this is no media type: {text[start : start + 80]!r}")
-    parameters: dict[str, str] = {}
-    end = match.end()
-    while end < len(text) and text[end] == ";":
-        end += 1
-        if parameter := _PARAMETER.match(text, end):
-            name = parameter[1].lower()
-            value = parameter[3].rstrip() if parameter[2] is None else _ESCAPED.sub(r"\1", parameter[2])
-            if parameters.setdefault(name, value) != value:
-                raise ReadError(f"the parameter {name} is there twice in a media type")
-            end = parameter.end()
-        else:
-            end += len(text[end:]) - len(text[end:].lstrip())
-    return MediaType(match[1].lower(), match[2].lower(), tuple(parameters.items())), end
 
 
 def _ranges(text: str) -> Iterator[MediaType]:

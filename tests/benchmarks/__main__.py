@@ -14,9 +14,9 @@ from pathlib import Path
 import cases_encoding
 import cases_frame
 import cases_header
-import cases_render
 import cases_import
 import cases_pixels
+import cases_render
 import cases_scan
 import cases_volume
 import generate
@@ -24,7 +24,7 @@ from peers import versions
 from report import page
 from timing import Case, Outcome, measure
 
-GROUPS = ("header", "scan", "volume", "frame", "encoding", "pixels", "import")
+GROUPS = ("header", "scan", "volume", "frame", "render", "encoding", "pixels", "import")
 
 
 def main() -> int:

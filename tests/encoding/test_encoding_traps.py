@@ -1,4 +1,4 @@
-"""What files do that the standard forbids, or that few readers expect: traps 1 to 15, with bytes where no file is had."""
+"""What files do that the standard forbids or few readers expect: traps 1 to 15, in bytes where there is no file."""
 
 from __future__ import annotations
 

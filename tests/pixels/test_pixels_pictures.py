@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from PIL import Image
 from realdata import needs_data, peer, real_file
 
 import dicomkit as dk
-from dicomkit.errors import ValueFormatError
+from dicomkit.errors import MissingFeatureError, ValueFormatError
 from dicomkit.pixels.burn import annotations_of, burn_mask, burn_text, overlay_mask
 from dicomkit.pixels.explain import explain_pixels
 from dicomkit.pixels.picture_files import save_image, to_gif, to_jpeg, to_mp4, to_png
@@ -176,6 +177,7 @@ def test_annotations_stand_where_they_should_and_name_nobody() -> None:
     assert changed[:30, :60].any()
     assert changed[-30:, -100:].any()
     assert not changed[60:100, 60:100].any()
+    assert burn_text(GREY, {"top left": "two\nlines", "bottom": "\x00\ud800" * 90}).shape == GREY.shape
     colour = burn_text(RGB.repeat(3, 0).repeat(3, 1), {"top left": "Ä"})
     assert colour.shape == (111, 159, 3)
     with pytest.raises(ValueFormatError, match="middle"):
@@ -232,6 +234,12 @@ def test_a_film_as_mp4() -> None:
     assert np.abs(seen.astype(int) - wanted).mean() < 8
 
 
+def test_mp4_without_pyav_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingFeatureError, match="video"):
+        to_mp4(np.stack([GREY, GREY]))
+
+
 @pytest.mark.parametrize(
     ("attributes", "seconds"),
     [
@@ -240,6 +248,7 @@ def test_a_film_as_mp4() -> None:
         ({"FrameTime": 40.0}, 0.04),
         ({"FrameTimeVector": (0.0, 30.0, 50.0)}, 0.04),
         ({"FrameTime": 0.0}, 0.1),
+        ({"FrameTime": float("inf")}, 60),
     ],
 )
 def test_rates(attributes: dict[str, Any], seconds: float) -> None:

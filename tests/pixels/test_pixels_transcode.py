@@ -414,6 +414,18 @@ def test_partial_frames(syntax: str) -> None:
         frame(cut, errors="ignore")
 
 
+@pytest.mark.parametrize("syntax", [f"{PREFIX}90", f"{PREFIX}91"])
+def test_partial_jpeg2000_resembles_the_image(syntax: str) -> None:
+    y, x = np.mgrid[:128, :128]
+    smooth = ((np.sin(x / 20) * np.cos(y / 15) + 1) * 2000).astype(np.uint16)
+    ds = image(12, count=1, size=(128, 128))[0].assign(PixelData=smooth.tobytes())
+    packed = transcode(ds, syntax)
+    data = bytes(packed.PixelData.parts[0])
+    with pytest.warns(RuntimeWarning, match="partial: frame 0: cut short"):
+        got = frame(packed.assign(PixelData=Fragments.of([data[: len(data) * 2 // 3]])), errors="partial")
+    assert np.abs(got.astype(int) - smooth).mean() < 100
+
+
 def test_rgb_to_ybr_and_back() -> None:
     from dicomkit.pixels.colour import to_rgb
 

@@ -20,6 +20,7 @@ from dicomkit.pixels.description import Decoded, PixelDescription
 
 _RLE, _DEFLATE, _UNCOMPRESSED = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.1.98"
 _CHUNK = 1 << 12
+_MOST_FILLING = 64
 
 
 def decode_partial(data: bytes, description: PixelDescription, *, out: NDArray[Any] | None = None) -> Decoded:
@@ -123,17 +124,23 @@ def _jpeg2000(data: bytes, description: PixelDescription, out: NDArray[Any] | No
     precision, signed = stream.components[0]
     coded = Coded("JPEG 2000", stream.rows, stream.columns, len(stream.components), precision, signed)
     notes = check(coded, description)
-    mended = _shortened(body, stream.first_tile) + END_OF_CODESTREAM
-    array = run(lambda: imagecodecs.jpeg2k_decode(mended), "JPEG 2000")
+    if stream.high_throughput:
+        array = run(lambda: imagecodecs.htj2k_decode(body, resilient=True), "JPEG 2000")
+        if array.ndim == 3 and array.shape != description.frame_shape:  # OpenJPH gives planes
+            array = array.transpose(1, 2, 0)
+    else:
+        mended = _filled(body, stream.first_tile) + END_OF_CODESTREAM
+        array = run(lambda: imagecodecs.jpeg2k_decode(mended), "JPEG 2000")
     photometric = "RGB" if stream.colour_transform else description.photometric_interpretation
     return Decoded(store(array, coded, description, out), photometric, notes)
 
 
-def _shortened(body: bytes, position: int) -> bytes:
-    """Let the last tile-part end where the data ends: a length of 0 says so (T.800 A.4.2)."""
+def _filled(body: bytes, position: int) -> bytes:
+    """Fill up the last tile-part with zeros, which are empty packets (T.800 B.10.3)."""
     while position + 12 <= len(body) and body[position : position + 2] == b"\xff\x90":
         length = int.from_bytes(body[position + 6 : position + 10], "big")
-        if length == 0 or position + length > len(body):
-            return body[: position + 6] + bytes(4) + body[position + 10 :]
+        missing = position + length - len(body)
+        if length == 0 or missing > 0:
+            return body + bytes(min(max(missing, 0), _MOST_FILLING * len(body)))
         position += max(length, 12)
     return body[:position]
