@@ -559,7 +559,7 @@ def inflate(data: bytes, limit: int | None = None) -> tuple[bytes, str | None]:
                 problem = "a zlib stream where PS3.5 A.5 asks for a raw deflate stream"
         except zlib.error as error:
             problem = f"the deflate stream is corrupt: {error}"
-        if out.tell():
+        if out.tell() or machine.eof:
             return out.getvalue(), problem
     raise SourceError("the data set is not a deflate stream")
 

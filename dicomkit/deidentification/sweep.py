@@ -16,6 +16,7 @@ from dicomkit.deidentification.text import pattern_of, tidy
 from dicomkit.encoding.writer import to_bytes
 from dicomkit.errors import ValueFormatError
 from dicomkit.sources import Bulk
+from dicomkit.standard.attributes import vr_table
 from dicomkit.standard.uids import uid_entry
 from dicomkit.values.fragments import Fragments
 from dicomkit.values.tag import Tag
@@ -42,7 +43,9 @@ def swept(ds: DataSet, job: Job) -> DataSet:
 
 def small_part(ds: DataSet) -> bytes:
     """Return the bytes of a data set without its pixel data and other large values."""
-    large = [tag for tag in ds if isinstance(ds[tag], (Bulk, Fragments))]
+    vrs = vr_table()
+    bulky = (tag for tag in ds if vrs.get(tag, "O")[0] in "OU")
+    large = [tag for tag in bulky if isinstance(ds[tag], (Bulk, Fragments))]
     syntax = ds.transfer_syntax
     plain = syntax if not (syntax.deflated or syntax.encapsulated) else EXPLICIT_VR_LITTLE_ENDIAN
     return to_bytes(ds.drop(*large) if large else ds, plain)

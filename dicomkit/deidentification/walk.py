@@ -7,6 +7,7 @@ from typing import Any, Literal
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.edit import DROP
 from dicomkit.dataset.element import Element
+from dicomkit.dataset.index import vr_word
 from dicomkit.deidentification.changes import Path
 from dicomkit.deidentification.content import CONTENT_SEQUENCES, cleaned_content
 from dicomkit.deidentification.dummies import SEQUENCES, TEXT_OBJECT, blank_document
@@ -45,6 +46,7 @@ PUBLIC_SCHEMES = frozenset(
 )
 _STRAY_GROUPS = frozenset((0x0000, 0x0002, 0x0004))
 _PLAIN_VRS = frozenset((*VRS, "US|SS", "US|OW", "US|SS|OW", "OB|OW")) - TEMPORAL - {"PN", "SQ", "UN"}
+_KIND, _ITEMS = 0xFFFF, frozenset((vr_word("SQ"), vr_word("UN")))
 _FIRST_OF_A_DATA_SET = 0x00080000
 _KEPT = Rule("K", "")
 _BY_DATE_OPTION = {
@@ -82,7 +84,7 @@ def without_identity(
         elif 0x5000 <= group <= 0x60FF and group in (gone := dropped_groups(ds, job) if gone is None else gone):
             rule = Rule("X", gone[group])
         elif (rule := job.rules.of_attribute(tag, place)) is None:
-            if mode == "keep" and vrs.get(tag) in _PLAIN_VRS and not _has_items(ds.get(tag)):
+            if mode == "keep" and vrs.get(tag) in _PLAIN_VRS and not _may_have_items(ds, tag):
                 continue
             rule = _unlisted(ds.element(tag), ds, job, mode)
         action = "K" if rule is None else _settled(rule, tag, job, place)
@@ -110,9 +112,10 @@ def edited(ds: DataSet, overlay: dict[int, Element | None]) -> DataSet:
     return DataSet._of(ds._records, {**ds._overlay, **overlay}, {}, None)
 
 
-def _has_items(value: Any) -> bool:
-    """Whether a value is a sequence, whatever the dictionary says."""
-    return type(value) is tuple and (not value or isinstance(value[0], DataSet))
+def _may_have_items(ds: DataSet, tag: int) -> bool:
+    """Whether an element may be a sequence, whatever the dictionary says."""
+    record = None if tag in ds._overlay else ds._records.find(tag)
+    return record is None or ds._records.index.kind(record) & _KIND in _ITEMS
 
 
 def _unlisted(element: Element, ds: DataSet, job: Job, mode: Mode) -> Rule | None:

@@ -13,9 +13,9 @@ from dicomkit.encoding.headers import IMPLICIT, LONG, SHORT, explicit_little, im
 from dicomkit.encoding.implied_vr import implied_kind
 from dicomkit.encoding.scan_state import FIRST_WINDOW
 from dicomkit.encoding.scanner import scan
-from dicomkit.errors import DicomError, ReadError, SourceError
+from dicomkit.errors import DicomError, ReadError, SourceError, TruncatedError
 from dicomkit.sources import Bulk, InflatedSource, Opened, OpenedFile, inflate
-from dicomkit.standard.attributes import vr_of
+from dicomkit.standard.attributes import vr_of, vr_table
 from dicomkit.values.tag import Tag
 from dicomkit.values.transfer_syntax import (
     EXPLICIT_VR_BIG_ENDIAN,
@@ -82,13 +82,13 @@ def _parse(opened: Opened | OpenedFile, stop_before: int | None, given: str | No
 
 def _start(head: bytes, repairs: list[Repair]) -> int:
     """Where the first element is: after preamble and prefix, where they are there."""
-    if head[128:132] == b"DICM":
+    if head[128:132] == b"DICM" and len(head) >= 140:
         return 132
+    if len(head) < 12 or head[128:132] == b"DICM":
+        raise TruncatedError(f"{len(head)} bytes are no DICOM data set", offset=0)
     if head[:4] == b"DICM":
         repairs.append(Repair(None, 0, "the prefix DICM without a preamble", "read from there"))
         return 4
-    if len(head) < 8:
-        raise ReadError(f"{len(head)} bytes are no DICOM data set", offset=0)
     repairs.append(Repair(None, 0, "no preamble and prefix (PS3.10 7.1)", "read as a bare data set"))
     return 0
 
@@ -181,7 +181,7 @@ def _settle(
     has_meta: bool = True,
 ) -> TransferSyntax:
     """Hold the declared transfer syntax against the first element; where they contradict, the bytes win."""
-    seen = _seen(first, start, size, strict=declared is None and not has_meta)
+    seen = _seen(first, start, size, declared, strict=declared is None and not has_meta)
     if declared is None:
         if seen is None and has_meta:
             seen = TransferSyntax.of(IMPLICIT_VR_LITTLE_ENDIAN)
@@ -204,11 +204,13 @@ def _settle(
     )
 
 
-def _seen(first: bytes, start: int, size: int, *, strict: bool) -> TransferSyntax | None:
+def _seen(
+    first: bytes, start: int, size: int, declared: TransferSyntax | None, *, strict: bool
+) -> TransferSyntax | None:
     """Tell the encoding from the first eight bytes; None where they tell nothing."""
     if len(first) < 8:
         return None
-    big = first[0] == 0 and first[1] != 0
+    big = _is_big_endian(first, declared)
     explicit = (first[4] | first[5] << 8) in SHORT | LONG
     if strict:
         word, length = IMPLICIT[big](first, 0)
@@ -220,6 +222,18 @@ def _seen(first: bytes, start: int, size: int, *, strict: bool) -> TransferSynta
         return TransferSyntax.of(EXPLICIT_VR_BIG_ENDIAN if big else EXPLICIT_VR_LITTLE_ENDIAN)
     plain = TransferSyntax.of(IMPLICIT_VR_LITTLE_ENDIAN)
     return TransferSyntax(plain.uid, "Implicit VR Big Endian", True, True, False, True) if big else plain
+
+
+def _is_big_endian(first: bytes, declared: TransferSyntax | None) -> bool:
+    """The byte order that is declared, unless only the other one makes sense of the first tag."""
+    if declared is None:
+        return first[0] == 0 and first[1] != 0
+    tags = tuple(to_word(header(first, 0)[0]) for header in IMPLICIT)
+    own, other = tags[declared.big_endian], tags[not declared.big_endian]
+    if own & 0x10000 or (own & 0xFFFF and vr_of(own)):
+        return declared.big_endian
+    makes_sense = other in vr_table() or (not other & 0xFFFF and other < own)
+    return declared.big_endian != makes_sense
 
 
 def _parse_deflated(
@@ -234,7 +248,7 @@ def _parse_deflated(
     try:
         data, problem = inflate(opened.read_at(start, opened.size - start))
     except SourceError as error:
-        if _seen(opened.read_at(start, 8), start, opened.size, strict=True) is None:
+        if _seen(opened.read_at(start, 8), start, opened.size, None, strict=True) is None:
             raise ReadError(error.message, offset=start) from error
         repairs.append(Repair(None, start, "a deflated transfer syntax, but the data set is not", "read as it is"))
         plain = TransferSyntax(syntax.uid, syntax.name)

@@ -13,6 +13,7 @@ from dicomkit.dataset.element import Element
 from dicomkit.encoding.splice import pieces
 from dicomkit.errors import UnsupportedError, ValueFormatError
 from dicomkit.sources import CHUNK, Bulk
+from dicomkit.standard.attributes import vr_of
 from dicomkit.values.charset import Charset
 from dicomkit.values.decode import swapped
 from dicomkit.values.encode import encode_value
@@ -163,15 +164,22 @@ def _element(element: Element, syntax: TransferSyntax, charset: Charset) -> Iter
         yield _header(element.tag, "OB", _UNDEFINED, syntax)
         for part in (value.offset_table, *value.parts):
             yield _item_header(0xE000, len(part) + len(part) % 2, syntax)
-            yield bytes(part)
+            yield from part.chunks() if isinstance(part, Bulk) else (bytes(part),)
             yield bytes(len(part) % 2)
         yield _item_header(0xE0DD, 0, syntax)
-    elif isinstance(value, Bulk) and _as_stored(element, syntax) and value.length > CHUNK:
+    elif isinstance(value, Bulk) and _as_stored(element, syntax) and CHUNK < value.length < _UNDEFINED - 1:
         yield _header(element.tag, element.vr, value.length + value.length % 2, syntax)
         yield from value.chunks()
         yield bytes(value.length % 2)
+    elif element.vr == "SQ" and syntax.implicit_vr and vr_of(element.tag) != "SQ":
+        # No header and no dictionary says that it is a sequence: its undefined length does (PS3.5 6.2.2).
+        yield _header(element.tag, "SQ", _UNDEFINED, syntax)
+        yield _sequence(value, syntax, charset)
+        yield _item_header(0xE0DD, 0, syntax)
     else:
         raw = _sequence(value, syntax, charset) if element.vr == "SQ" else _raw(element, syntax, charset)
+        if len(raw) >= _UNDEFINED - 1:
+            raise ValueFormatError(f"{len(raw):,} bytes are more than an element can hold", tag=element.tag)
         yield _header(element.tag, element.vr, len(raw) + len(raw) % 2, syntax)
         yield raw
         yield VRS[element.vr].pad[: len(raw) % 2]

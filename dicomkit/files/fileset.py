@@ -208,7 +208,7 @@ def read_fileset(where: str | os.PathLike[str]) -> FileSet:
 
 def is_component(part: str) -> bool:
     """Whether part of a File ID names a file or folder, and nothing outside."""
-    return part.strip() not in ("", ".", "..") and not set(part) & set('/\\:\0')
+    return part.strip() not in ("", ".", "..") and not set(part) & set("/\\:\0")
 
 
 def on_disk(folder: str, parts: tuple[str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import IO
 
 from dicomkit.dataset.dataset import DataSet
@@ -58,8 +59,7 @@ def write_file(
     """
     chunks = iter_part10(ds, transfer_syntax, anonymous=anonymous, source_ae=source_ae)
     if not isinstance(where, (str, os.PathLike)):
-        for chunk in chunks:
-            where.write(chunk)
+        _write_to(where, chunks)
         return ds
     path = os.fspath(where)
     onto_itself = ds.path is not None and _same_file(ds.path, path)
@@ -68,6 +68,20 @@ def write_file(
         raise SourceError("the data set was read from this very file, and takes values from it", path=path, hint=hint)
     replace_file(path, chunks, durable=durable)
     return read(path) if onto_itself else ds
+
+
+def _write_to(file: IO[bytes], chunks: Iterable[bytes]) -> None:
+    """Write chunks to a file object, also to one that takes fewer bytes than it is given."""
+    try:
+        for chunk in chunks:
+            rest = memoryview(chunk)
+            while rest:
+                taken = file.write(rest)
+                rest = rest[len(rest) if taken is None else taken :]
+    except OSError as error:
+        if isinstance(error, SourceError):
+            raise
+        raise SourceError(f"can't write to the file object: {error.strerror or error}") from error
 
 
 def _same_file(one: str, other: str) -> bool:

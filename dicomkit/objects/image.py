@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.errors import MissingElementError, ValueFormatError
 from dicomkit.pixels.bits import pack
+from dicomkit.pixels.description import describe
+from dicomkit.pixels.history import known_loss
 from dicomkit.pixels.modality import Rescale, modality_of
 from dicomkit.standard.uids import uid_of
 from dicomkit.values.uid import new_uid
@@ -35,7 +37,7 @@ _NOT_DERIVED = (
     *("RealWorldValueMappingSequence", "IconImageSequence", "DigitalSignaturesSequence", "MACParametersSequence"),
     *("PixelData", "FloatPixelData", "DoubleFloatPixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
     *("PresentationLUTSequence", "PlanarConfiguration", "InstanceCreatorUID", "FrameOfInterestDescription"),
-    *("DataSetTrailingPadding", "AcquisitionUID", "PixelAspectRatio"),
+    *("DataSetTrailingPadding", "AcquisitionUID"),
 )
 _EMPTY_STUDY = (
     *("StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "PatientName", "PatientID"),
@@ -367,6 +369,7 @@ def _reference(ds: DataSet) -> DataSet:
 def _lossy_history(sources: Iterable[DataSet]) -> dict[str, Any]:
     """The lossy compression that one of the sources has been through: its loss is in what was made of it."""
     for ds in sources:
-        if ds.get("LossyImageCompression") == "01":
-            return {keyword: ds.get(keyword) for keyword in _LOSSY if keyword in ds}
+        known = known_loss(ds, ds, describe(ds)) if "PixelData" in ds else ds
+        if known.get("LossyImageCompression") == "01":
+            return {keyword: known.get(keyword) for keyword in _LOSSY if keyword in known}
     return {}

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.errors import DicomError, SourceError
-from dicomkit.files.read import read
+from dicomkit.files.fileset import read_fileset
 
 Place: TypeAlias = "str | os.PathLike[str]"
 
@@ -40,7 +40,7 @@ def _files_of(place: str, dicomdir: str) -> Iterator[str]:
     elif os.path.isdir(place):
         listed = os.path.join(place, "DICOMDIR")
         if dicomdir == "use" and os.path.isfile(listed):
-            yield from _listed_files(listed)
+            yield from read_fileset(listed).files(missing="keep")
         else:
             yield from _walk(place)
     elif os.path.isfile(place):
@@ -49,7 +49,7 @@ def _files_of(place: str, dicomdir: str) -> Iterator[str]:
                 names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
             yield from (f"{place}!/{name}" for name in names)
         elif dicomdir == "use" and os.path.basename(place).upper() == "DICOMDIR":
-            yield from _listed_files(place)
+            yield from read_fileset(place).files(missing="keep")
         else:
             yield place
     elif glob.has_magic(place):
@@ -74,31 +74,6 @@ def _walk(folder: str) -> Iterator[str]:
 def _starts_as_dicom(path: str) -> bool:
     with open(path, "rb") as file:
         return file.read(132)[128:] == b"DICM"
-
-
-def _listed_files(dicomdir: str) -> Iterator[str]:
-    """The files that a DICOMDIR refers to (PS3.3 F.3); their names can't lead out of its folder."""
-    folder = os.path.dirname(dicomdir)
-    for record in read(dicomdir).all("DirectoryRecordSequence"):
-        parts = record.all("ReferencedFileID")
-        if parts and all(part not in ("", ".", "..") and not set(part) & {"/", "\\"} for part in map(str, parts)):
-            yield _as_on_disk(folder, [str(part) for part in parts])
-
-
-def _as_on_disk(folder: str, parts: list[str]) -> str:
-    """The path of a File ID, whatever case and extension-less form the disk has it in."""
-    path = folder
-    for part in parts:
-        exact = os.path.join(path, part)
-        if not os.path.exists(exact):
-            try:
-                names = os.listdir(path or ".")
-            except OSError:
-                names = []
-            same = [name for name in names if name.upper().split(";")[0].rstrip(".") == part.upper()]
-            exact = os.path.join(path, same[0]) if same else exact
-        path = exact
-    return path
 
 
 def is_dicomdir(ds: DataSet) -> bool:

@@ -7,11 +7,12 @@ centre; the slices follow each other along the normal that the CSA header names.
 from __future__ import annotations
 
 import math
-import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dicomkit.dataset.siemens_csa import parse_csa
+from dicomkit.errors import DicomError
 from dicomkit.volumes.geometry import plane_normal, unit
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def mosaic_tiles(ds: Image, values: dict[str, list[Any]]) -> Tiles | None:
 
 
 def csa_numbers(data: bytes) -> dict[str, tuple[float, ...]]:
-    """Read the numeric entries of a Siemens CSA header (second version, "SV10").
+    """Read the numeric entries of a Siemens CSA header.
 
     Parameters
     ----------
@@ -107,28 +108,13 @@ def csa_numbers(data: bytes) -> dict[str, tuple[float, ...]]:
     >>> csa_numbers(b"something else")
     {}
     """
-    if data[:4] != b"SV10" or len(data) < 16:
+    try:
+        header = parse_csa(data)
+    except DicomError:
         return {}
-    found: dict[str, tuple[float, ...]] = {}
-    (entries,) = struct.unpack_from("<I", data, 8)
-    offset = 16
-    for _ in range(min(entries, 1000)):
-        if offset + 84 > len(data):
-            break
-        name, _vm, _vr, _type, items, _end = struct.unpack_from("<64si4siii", data, offset)
-        offset += 84
-        texts = []
-        for _ in range(min(max(items, 0), 10_000)):
-            if offset + 16 > len(data):
-                break
-            (length,) = struct.unpack_from("<4xI8x", data, offset)
-            offset += 16
-            texts.append(data[offset : offset + length].split(b"\0")[0].strip())
-            offset += (length + 3) // 4 * 4
-        try:
-            numbers = tuple(float(t) for t in texts if t)
-        except ValueError:
-            continue
-        if numbers:
-            found[name.split(b"\0")[0].decode("latin-1")] = numbers
+    found = {}
+    for name, value in header.items():
+        values = value if isinstance(value, tuple) else (value,)
+        if numbers := tuple(float(number) for number in values if isinstance(number, (int, float))):
+            found[name] = numbers
     return found

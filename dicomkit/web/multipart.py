@@ -45,6 +45,7 @@ class Limits:
     preamble_bytes: int = 1 << 16
 
 
+DEFAULT_LIMITS = Limits()
 _PREAMBLE, _HEADERS, _BODY, _EPILOGUE = range(4)
 _LINE = re.compile(rb"[ \t]{0,256}+\r?\n")
 _CUT_LINE = re.compile(rb"(?:[ \t]{0,256}+\r?|-)\Z")
@@ -76,7 +77,7 @@ class MultipartParser:
     ['PartData', 'PartEnded', 'MessageEnded']
     """
 
-    def __init__(self, boundary: str | None = None, limits: Limits = Limits()) -> None:
+    def __init__(self, boundary: str | None = None, limits: Limits = DEFAULT_LIMITS) -> None:
         self._limits = limits
         self._state = _PREAMBLE
         self._pending = b"\n"  # as if the message began after a line end
@@ -148,6 +149,14 @@ class MultipartParser:
             start = begin + 1
         return -1, -1, False
 
+    def _line_end(self, data: bytes, start: int) -> int:
+        """Find the line end that may begin a boundary, of which the rest is still to come; else the end of the data."""
+        while (at := data.find(b"\n", start)) >= 0:
+            if self._delimiter.startswith(data[at:]):
+                return at
+            start = at + 1
+        return len(data)
+
     def _preamble(self, data: bytes, at: int, events: list[Event]) -> int:
         if not self._delimiter:
             if first := _FIRST_BOUNDARY.search(data, at - self._before):
@@ -208,11 +217,9 @@ class MultipartParser:
         if begin >= 0:
             stop = begin - 1 if begin > at and data[begin - 1] == 0x0D else begin
         else:
-            stop = max(len(data) - len(self._delimiter) - 1, at - self._before)
-            line_end = data.find(b"\n", stop)
-            if line_end < 0:
-                line_end = len(data) - 1 if data.endswith(b"\r") else len(data)
-            stop = line_end - 1 if data[line_end - 1 : line_end] == b"\r" and line_end > at else line_end
+            stop = self._line_end(data, max(len(data) - len(self._delimiter), at - self._before))
+            if stop > at and data[stop - 1] == 0x0D:
+                stop -= 1
         if stop > at:
             self._size += stop - at
             if self._size > self._limits.part_bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -10,7 +11,7 @@ from typing import IO
 
 from dicomkit.errors import ReadError, SourceError
 from dicomkit.web.media_types import MediaType
-from dicomkit.web.multipart import Headers, Limits, MultipartParser, PartData, PartEnded, PartStarted
+from dicomkit.web.multipart import DEFAULT_LIMITS, Headers, Limits, MultipartParser, PartData, PartEnded, PartStarted
 
 SPOOL_SIZE = 1 << 20
 """Bodies larger than this go to a file, unless told otherwise."""
@@ -97,7 +98,7 @@ class PartCollector:
     spool_size
         Bodies of more bytes go to a file.
     folder
-        Where these files are made, with names of their own, and left; without it they have no name and go with the part.
+        Where these files are made, with names, and left to you; without it they have no name and go with the part.
 
     Examples
     --------
@@ -112,8 +113,8 @@ class PartCollector:
         *,
         headers: Headers = (),
         spool_size: int = SPOOL_SIZE,
-        folder: str | None = None,
-        limits: Limits = Limits(),
+        folder: str | os.PathLike[str] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         media_type = MediaType.parse(content_type)
         self._parser = MultipartParser(media_type["boundary"], limits) if media_type.is_multipart else None
@@ -175,15 +176,10 @@ class PartCollector:
             data, self._pieces = b"".join(self._pieces), []
         try:
             if self._file is None:
-                named = self._folder is not None
-                self._file = (
-                    tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False)  # noqa: SIM115
-                    if named
-                    else tempfile.TemporaryFile()  # noqa: SIM115
-                )
+                self._file = _file_in(self._folder)
             self._file.write(data)
         except OSError as error:
-            where = self._folder or tempfile.gettempdir()
+            where = os.fspath(self._folder or tempfile.gettempdir())
             raise SourceError(f"can't write a large part to disk: {error.strerror}", path=where) from error
 
     def _part(self) -> Part:
@@ -198,14 +194,23 @@ class PartCollector:
         return part
 
 
+def _file_in(folder: str | os.PathLike[str] | None) -> IO[bytes]:
+    """Make a file: in a folder, to stay there, or one that is gone when closed."""
+    if folder is None:
+        return tempfile.TemporaryFile()
+    descriptor, path = tempfile.mkstemp(suffix=".part", dir=folder)
+    os.close(descriptor)
+    return open(path, "w+b")
+
+
 def read_parts(
     content_type: str,
     message: IO[bytes] | Iterable[bytes] | bytes,
     *,
     headers: Headers = (),
     spool_size: int = SPOOL_SIZE,
-    folder: str | None = None,
-    limits: Limits = Limits(),
+    folder: str | os.PathLike[str] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[Part]:
     """Read the parts of a message one by one as it comes (PS3.18 8.6.1).
 
@@ -219,7 +224,7 @@ def read_parts(
     Raises
     ------
     ReadError
-        When the message is no multipart message, ends too early, or goes beyond a limit; the parts before have been given.
+        When the message is no multipart message, ends too early, or goes beyond a limit; what came before was given.
 
     Examples
     --------
