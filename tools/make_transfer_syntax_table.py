@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dicomkit.errors import UnsupportedError
 from dicomkit.pixels.codecs.registry import decoder
+from dicomkit.pixels.codecs.video import VIDEO
 from dicomkit.standard.uids import uids_of_type
 from dicomkit.values.transfer_syntax import GE_PRIVATE_IMPLICIT_VR_BIG_ENDIAN, TransferSyntax
 
@@ -36,6 +37,8 @@ def row(uid: str, *, retired: bool) -> str:
     by_reference = syntax.name.startswith("JPIP")
     if not syntax.encapsulated and not by_reference:
         frames = "native"
+    elif uid in VIDEO:
+        frames = "`codecs.video`, extra `video`"
     else:
         try:
             frames = f"`{decoder(uid).__module__.removeprefix('dicomkit.pixels.')}`"

@@ -49,10 +49,10 @@ def scan(arguments: Namespace) -> Iterator[str]:
         ) from None
     if arguments.out:
         write_frame(table, arguments.out)
-    shown = [name for name in _COLUMNS[by].split() if name in table]
+    shown = [str(name) for name in _COLUMNS[by].split() if name in table]
     if by == "instance":
         if arguments.columns:
-            shown = [name for name in table if name not in ("size", "modified", "error", "deviations")]
+            shown = [str(name) for name in table if name not in ("size", "modified", "error", "deviations")]
         table = _below_one_folder(table[table["error"].isna()])
     yield frame_text(table, columns=shown, max_rows=arguments.rows)
     yield from _summary(files, table, by)
@@ -119,7 +119,7 @@ def render(arguments: Namespace) -> Iterator[str]:
     window = tuple(arguments.window) if arguments.window else None
     view = dk.show(arguments.file, frame=arguments.frame, window=window)
     view.save(arguments.out)
-    yield f"written: {arguments.out} ({view.reel.captions(view.index)})"
+    yield f"written: {arguments.out} ({view.caption})"
 
 
 def montage(arguments: Namespace) -> Iterator[str]:
@@ -144,7 +144,8 @@ def explain(arguments: Namespace) -> Iterator[str]:
     for table in (report.stacks, report.table):
         if len(table):
             yield f"\n{frame_text(table.drop(columns='series'))}"
-    for finding in report.findings.itertuples():
+    findings: list[Any] = list(report.findings.itertuples())
+    for finding in findings:
         place = "series" if pd.isna(finding.stack) else f"stack {finding.stack}"
         yield f"\n{finding.kind} ({place}): {finding.detail}\n  to_volume(..., {finding.policies})"
     for path, reason in report.unreadable:

@@ -1,4 +1,4 @@
-"""Private elements by their creator: reserving a block, writing into it, and taking private elements out (PS3.5 7.8)."""
+"""Private elements by their creator (PS3.5 7.8): reserving a block, writing into it, and leaving them out."""
 
 from __future__ import annotations
 

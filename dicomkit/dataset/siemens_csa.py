@@ -94,7 +94,7 @@ def siemens_protocol(ds: DataSet) -> Mapping[str, int | float | str]:
     MissingElementError
         When there is none.
     """
-    series = siemens_csa(ds).get("series", {})
+    series: Mapping[str, Any] = siemens_csa(ds).get("series", {})
     for name in _PROTOCOLS:
         text = series.get(name)
         if isinstance(text, str) and "ASCCONV BEGIN" in text:

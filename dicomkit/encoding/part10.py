@@ -84,7 +84,7 @@ def _start(head: bytes, repairs: list[Repair]) -> int:
     """Where the first element is: after preamble and prefix, where they are there."""
     if head[128:132] == b"DICM" and len(head) >= 140:
         return 132
-    if len(head) < 12 or head[128:132] == b"DICM":
+    if len(head) < (12 if head[:4] == b"DICM" else 8) or head[128:132] == b"DICM":
         raise TruncatedError(f"{len(head)} bytes are no DICOM data set", offset=0)
     if head[:4] == b"DICM":
         repairs.append(Repair(None, 0, "the prefix DICM without a preamble", "read from there"))
@@ -216,7 +216,7 @@ def _seen(
         word, length = IMPLICIT[big](first, 0)
         if explicit and word & 0xFFFF > 0x7FE0:
             return None
-        if not explicit and (vr_of(to_word(word)) is None or length > size - start):
+        if not explicit and (vr_of(to_word(word)) is None or length > size - start or word == length == 0):
             return None
     if explicit:
         return TransferSyntax.of(EXPLICIT_VR_BIG_ENDIAN if big else EXPLICIT_VR_LITTLE_ENDIAN)

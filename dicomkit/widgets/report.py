@@ -50,6 +50,11 @@ class Report:
             return ()
         return (_row(self.ds, top=True),) if self.ds.get("ValueType") else tuple(_Below(self.ds))
 
+    @property
+    def caption(self) -> str:
+        """What it is."""
+        return self._name
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """There is no picture to save.
 

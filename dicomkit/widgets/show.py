@@ -55,6 +55,11 @@ class View:
         """The picture that is being looked at."""
         return self.reel.draw(self.index)
 
+    @property
+    def caption(self) -> str:
+        """What the picture is of."""
+        return self.reel.captions(self.index)
+
     def at(self, index: int) -> View:
         """Look at another picture of the same."""
         return replace(self, index=self.reel.number(index))

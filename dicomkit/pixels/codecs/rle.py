@@ -59,15 +59,14 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
         array = np.empty(description.frame_shape, np.uint8) if array is None else array
         array[...] = plane.reshape(description.frame_shape)
         return Decoded(array, description.photometric_interpretation, tuple(notes))
-    planes = [np.frombuffer(_unpacked(segment, pixels, notes), np.uint8) for segment in segments]
     array = np.empty(description.frame_shape, description.dtype) if array is None else array
     octets_of = array.reshape(pixels, samples, 1).view(np.uint8)
     if octets_of.shape[2] > cell:
         octets_of[...] = 0
-    for number, plane in enumerate(planes):
+    for number, segment in enumerate(segments):
         sample, significance = number // cell, cell - 1 - number % cell
         place = significance if sys.byteorder == "little" else octets_of.shape[2] - 1 - significance
-        octets_of[:, sample, place] = plane
+        octets_of[:, sample, place] = np.frombuffer(_unpacked(segment, pixels, notes), np.uint8)
     clear_unused(array, description)
     return Decoded(array, description.photometric_interpretation, tuple(notes))
 
@@ -107,26 +106,25 @@ def encode(
     if frame.shape != description.frame_shape:
         raise PixelError(f"a frame of {frame.shape}, the description says {description.frame_shape}")
     if description.bits_allocated == 1:  # cells packed as native ones are (PS3.5 8.2.2): rows need not end on a byte
-        planes = [pack(frame, 1)[None]]
+        planes = iter([pack(frame, 1)[None]])
     else:
         cell, samples = (description.bits_allocated + 7) // 8, description.samples_per_pixel
         values = contiguous(frame.astype(description.dtype, copy=False))
         octets = values.reshape(description.rows, description.columns, samples, 1).view(np.uint8)
         if cell * samples > _MOST_SEGMENTS:
             raise PixelError(f"RLE has at most {_MOST_SEGMENTS} byte planes, {cell * samples} would be needed")
-        planes = [
+        planes = (
             contiguous(octets[:, :, sample, place if sys.byteorder == "little" else ~place])
             for sample in range(samples)
             for place in reversed(range(cell))
-        ]
-    segments = [bytes(imagecodecs.packbits_encode(plane, axis=-1)) for plane in planes]
-    segments = [segment + bytes(len(segment) % 2) for segment in segments]
-    offsets, position = [], _HEADER.size
-    for segment in segments:
-        offsets.append(position)
-        position += len(segment)
-    header = _HEADER.pack(len(segments), *offsets, *[0] * (_MOST_SEGMENTS - len(segments)))
-    return b"".join((header, *segments))
+        )
+    offsets, output = [0] * _MOST_SEGMENTS, bytearray(_HEADER.size)
+    for number, plane in enumerate(planes):
+        offsets[number] = len(output)
+        output += imagecodecs.packbits_encode(plane, axis=-1)
+        output += bytes(len(output) % 2)
+    _HEADER.pack_into(output, 0, sum(offset > 0 for offset in offsets), *offsets)
+    return bytes(output)
 
 
 def _segments(data: bytes, expected: int) -> tuple[list[bytes], list[str]]:
