@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from dicomkit._version import __version__
@@ -22,8 +23,9 @@ from dicomkit.encoding.writer import to_part10
 from dicomkit.errors import UnsupportedError
 from dicomkit.files.read import read
 from dicomkit.sources import Bulk
-from dicomkit.standard.confidentiality import is_method
+from dicomkit.standard.confidentiality import Method, is_method
 from dicomkit.values.fragments import Fragments
+from dicomkit.values.tag import Tag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -225,29 +227,35 @@ def _marked(ds: DataSet, original: DataSet, profile: Profile, job: Job) -> DataS
     before = str(original.get("LongitudinalTemporalInformationModified"))
     if _LESS_FAITHFUL.get(before, 0) > _LESS_FAITHFUL[dates]:
         dates = before  # dates that were modified once are not unmodified now
-    codes = [
+    codes = tuple(
         item
         for item in ds.all("DeidentificationMethodCodeSequence")
         if is_method(item.get("CodingSchemeDesignator"), item.get("CodeValue"))
-    ]
+    )
     stated = {item.CodeValue for item in codes}
-    codes += [
-        DataSet(CodeValue=code.value, CodingSchemeDesignator=code.scheme, CodeMeaning=code.meaning)
-        for code in profile.methods
-        if code.value not in stated
+    new = tuple(code for code in profile.methods if code.value not in stated)
+    methods = tuple(text for text in map(str, ds.all("DeidentificationMethod")) if text != _METHOD)
+    has_pixels = "PixelData" in ds
+    marks = [
+        _mark("PatientIdentityRemoved", "YES"),
+        _mark("DeidentificationMethod", (*methods, _METHOD)),
+        Element(Tag.of("DeidentificationMethodCodeSequence"), "SQ", codes + _code_items(new)),
+        _mark("LongitudinalTemporalInformationModified", dates),
     ]
-    methods = [text for text in map(str, ds.all("DeidentificationMethod")) if text != _METHOD]
-    marks: dict[str, Any] = {
-        "PatientIdentityRemoved": "YES",
-        "DeidentificationMethod": (*methods, _METHOD),
-        "DeidentificationMethodCodeSequence": codes,
-        "LongitudinalTemporalInformationModified": dates,
-    }
-    if profile.clean_pixel_data and "PixelData" in ds:
-        marks["BurnedInAnnotation"] = "NO"
-    if profile.clean_recognizable_visual_features is not None and "PixelData" in ds:
-        marks["RecognizableVisualFeatures"] = "NO"
-    for keyword, value in marks.items():
-        made = Element.of(keyword, value)
-        job.note((), made.tag, "added", ds.get(keyword), made.value, "PS3.15 E.1.1, E.2, E.3")
+    if profile.clean_pixel_data and has_pixels:
+        marks.append(_mark("BurnedInAnnotation", "NO"))
+    if profile.clean_recognizable_visual_features is not None and has_pixels:
+        marks.append(_mark("RecognizableVisualFeatures", "NO"))
+    for mark in marks:
+        job.note((), mark.tag, "added", ds.get(mark.tag), mark.value, "PS3.15 E.1.1, E.2, E.3")
     return ds.assign(marks)
+
+
+@lru_cache(256)
+def _mark(keyword: str, value: Any) -> Element:
+    return Element.of(keyword, value)
+
+
+@lru_cache(256)
+def _code_items(codes: tuple[Method, ...]) -> tuple[DataSet, ...]:
+    return tuple(DataSet(CodeValue=c.value, CodingSchemeDesignator=c.scheme, CodeMeaning=c.meaning) for c in codes)

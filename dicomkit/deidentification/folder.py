@@ -141,17 +141,21 @@ def deidentify_folder(
 
 def work(tasks: Sequence[Task], common: Common) -> list[Result]:
     """De-identify files, or tell what would change in them; what fails gives a result that says why."""
-    return [_one(task, common) for task in tasks]
+    folders: set[str] = set()
+    return [_one(task, common, folders) for task in tasks]
 
 
-def _one(task: Task, common: Common) -> Result:
+def _one(task: Task, common: Common, folders: set[str]) -> Result:
     record: list[Change] | None = [] if common.target is None else None
     try:
         made = applied(read(task.path), common.rules, common.pseudonyms, task.known, record)
         if common.target is not None:
             output = os.path.join(common.target, task.output)
             chunks = iter_part10(made.ds, made.transfer_syntax)
-            _make_folder(os.path.dirname(output))
+            folder = os.path.dirname(output)
+            if folder not in folders:
+                _make_folder(folder)
+                folders.add(folder)
             replace_file(output, chunks)
     except DicomError as error:
         error.path = None
@@ -168,7 +172,7 @@ def _finished(
     if workers > 1 and len(tasks) > 1:
         batches = in_processes(work, common, tasks, workers, min(BATCH, -(-len(tasks) // workers)))
     else:
-        batches = ((first, work(tasks[first : first + 1], common)) for first in range(len(tasks)))
+        batches = ((first, work(tasks[first : first + BATCH], common)) for first in range(0, len(tasks), BATCH))
     bar = None
     if tasks and progress is not False:
         from tqdm.auto import tqdm

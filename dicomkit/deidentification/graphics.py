@@ -20,12 +20,11 @@ def dropped_groups(ds: DataSet, job: Job) -> dict[int, str]:
     the option to clean graphics, overlays that are regions of interest stay: bitmaps of graphics may be writing.
     """
     found: dict[int, str] = {}
-    for group in {tag.group for tag in ds if 0x50 <= tag >> 24 <= 0x60 and not tag.is_private}:
+    for group in {tag >> 16 for tag in ds if tag >> 24 in (0x50, 0x60) and not tag & 0x10000}:
         if group >> 8 == 0x60 and _kept(ds, group, job):
             continue
-        if group >> 8 in (0x50, 0x60):
-            what = "curves" if group >> 8 == 0x50 else "overlays"
-            found[group] = f"basic profile: {what} may hold writing"
+        what = "curves" if group >> 8 == 0x50 else "overlays"
+        found[group] = f"basic profile: {what} may hold writing"
     return found
 
 
@@ -40,7 +39,7 @@ def overlay_bits(ds: DataSet) -> bool:
     """
     return any(
         bool(ds.get(group << 16 | _BIT_POSITION)) and group << 16 | _DATA not in ds
-        for group in {tag.group for tag in ds if tag >> 24 == 0x60}
+        for group in {tag >> 16 for tag in ds if tag >> 24 == 0x60}
     )
 
 

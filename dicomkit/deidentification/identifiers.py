@@ -81,7 +81,7 @@ class Identifiers:
         found: dict[str, set[str]] = {entry.name: set() for entry in fields(cls)}
         options = rules.profile.options
         kinds = _spoken_kinds(options) if spoken else _kinds(options)
-        _collect(ds, kinds, protected_attributes() if spoken else None, found)
+        _collect(ds, kinds, _speaking_sequences() if spoken else None, found)
         return cls(**{kind: frozenset(texts) for kind, texts in found.items()})
 
     def __or__(self, other: Identifiers) -> Identifiers:
@@ -209,8 +209,15 @@ def _spoken_kinds(options: frozenset[str]) -> Mapping[int, str]:
     return MappingProxyType({tag: kind for tag, kind in _kinds(options).items() if kind not in ("dates", "uids")})
 
 
+@cache
+def _speaking_sequences() -> frozenset[int]:
+    """The sequences that the profile mentions, without those that hold nothing but references."""
+    rows = protected_attributes().items()
+    return frozenset(tag for tag, row in rows if not re.match(r"Referenced|Source Image", row.name))
+
+
 def _collect(
-    ds: DataSet, kinds: Mapping[int, str], mentioned: Mapping[int, Any] | None, found: dict[str, set[str]]
+    ds: DataSet, kinds: Mapping[int, str], mentioned: frozenset[int] | None, found: dict[str, set[str]]
 ) -> None:
     """Collect from a data set, and from the items of sequences: of all, or of those mentioned."""
     vrs = vr_table()

@@ -20,9 +20,7 @@ _ACTIONS = {"D": "D", "Z": "Z", "X": "X", "K": "K", "C": "C", "U": "U"}
 
 def private_rules(ds: DataSet, job: Job, place: tuple[int, ...]) -> Mapping[Tag, Rule]:
     """Return the rule for each private element of a data set; the creators of kept ones are kept."""
-    tags = [tag for tag in ds if tag.is_private]
-    if not tags:
-        return {}
+    tags = [tag for tag in ds if tag & 0x10000]
     rules = dict.fromkeys(tags, _REMOVED)
     safe = job.rules.profile.retain_safe_private
     if not (safe or job.rules.private or job.rules.everywhere or job.rules.by_path):

@@ -7,6 +7,7 @@ import secrets
 from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dicomkit.errors import ValueFormatError
@@ -77,11 +78,7 @@ class Pseudonyms:
 
         A UUID of version 8 (RFC 9562) under 2.25 (PS3.5 B.2).
         """
-        text = uid.strip(" \0")
-        if uid_entry(text) is not None:
-            return UID(text)
-        number = int.from_bytes(self.digest("uid", text)[:16], "big")
-        return UID(f"{UUID_ROOT}.{number & ~_VERSION & ~_VARIANT | 0x8 << 76 | 0b10 << 62}")
+        return _other_uid(self, uid.strip(" \0"))
 
     def code(self, purpose: str, text: str) -> str:
         """Return twelve letters and digits that stand for a text."""
@@ -96,6 +93,15 @@ class Pseudonyms:
     def fingerprint(self) -> str:
         """What tells whether two keys are the same without telling the key."""
         return self.digest("fingerprint", "").hex()[:16]
+
+
+@lru_cache(1 << 16)
+def _other_uid(pseudonyms: Pseudonyms, uid: str) -> UID:
+    """Most UIDs stand in many instances."""
+    if uid_entry(uid) is not None:
+        return UID(uid)
+    number = int.from_bytes(pseudonyms.digest("uid", uid)[:16], "big")
+    return UID(f"{UUID_ROOT}.{number & ~_VERSION & ~_VARIANT | 0x8 << 76 | 0b10 << 62}")
 
 
 def patient_of(ds: DataSet) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 from dicomkit.dataset.edit import DROP, Drop
@@ -10,6 +11,7 @@ from dicomkit.deidentification.dummies import dummy
 from dicomkit.deidentification.job import Job
 from dicomkit.deidentification.shifted_dates import shifted
 from dicomkit.errors import ValueFormatError
+from dicomkit.values.tag import Tag
 
 TEMPORAL = frozenset(("DA", "DT", "TM"))
 TEXT = frozenset(("LO", "LT", "SH", "ST", "UC", "UT", "CS", "UR"))
@@ -36,7 +38,7 @@ def emptied(element: Element, job: Job) -> Made:
     if element.value in (None, ()):
         return element
     code = _code(element, job)
-    return _of(element, code) if code is not None else _of(element, () if element.vr == "SQ" else None)
+    return _fixed(element.tag, element.vr, code if code is not None else () if element.vr == "SQ" else None)
 
 
 def dummied(element: Element, job: Job) -> Made:
@@ -46,7 +48,7 @@ def dummied(element: Element, job: Job) -> Made:
     if element.vr == "UI":
         return other_uid(element, job)
     code = _code(element, job)
-    return _of(element, dummy(element.vr) if code is None else code)
+    return _fixed(element.tag, element.vr, dummy(element.vr) if code is None else code)
 
 
 def other_uid(element: Element, job: Job) -> Made:
@@ -57,7 +59,7 @@ def other_uid(element: Element, job: Job) -> Made:
     if element.vr != "UI" or not all(value is None or isinstance(value, str) for value in values):
         return DROP  # a UID that can't be read can't be kept
     made = tuple(job.pseudonyms.uid(value) for value in values if value)
-    return element if made == values else _of(element, made)
+    return element if made == values else Element(element.tag, "UI", made if len(made) != 1 else made[0])
 
 
 def cleaned_value(element: Element, job: Job) -> Made | None:
@@ -99,8 +101,14 @@ def _code(element: Element, job: Job) -> str | None:
 
 
 def _of(element: Element, value: Any) -> Element:
-    """An element with the tag and VR of another, in VR UN where the dictionary's doesn't take the value."""
+    """An element with the tag and VR of another; empty where what was left of a value does not fit the VR."""
     try:
         return Element.of(element.tag, value, element.vr)
     except ValueFormatError:
         return Element.of(element.tag, None, element.vr)
+
+
+@lru_cache(4096)
+def _fixed(tag: Tag, vr: str, value: Any) -> Element:
+    """An element that is the same in many data sets."""
+    return Element.of(tag, value, vr)

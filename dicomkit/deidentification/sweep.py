@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,15 @@ from dicomkit.deidentification.identifiers import Identifiers, squash, telling_i
 from dicomkit.deidentification.job import Job
 from dicomkit.deidentification.replacements import PSEUDONYMS
 from dicomkit.deidentification.text import pattern_of, tidy
-from dicomkit.encoding.writer import to_bytes
+from dicomkit.encoding.splice import pieces
 from dicomkit.errors import ValueFormatError
 from dicomkit.sources import Bulk
 from dicomkit.standard.attributes import vr_table
 from dicomkit.standard.uids import uid_entry
+from dicomkit.values.charset import DEFAULT, Charset
 from dicomkit.values.fragments import Fragments
 from dicomkit.values.tag import Tag
-from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
+from dicomkit.values.transfer_syntax import TransferSyntax
 
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
@@ -36,19 +37,34 @@ def swept(ds: DataSet, job: Job) -> DataSet:
     Most data sets are told to be clean by one search through their bytes.
     """
     tokens = job.identifiers.tokens
-    if not tokens or not mentions(small_part(ds), tokens):
+    if not tokens or not mentions(kept_bytes(ds), tokens):
         return ds
     return _swept(ds, job, (), ())
 
 
-def small_part(ds: DataSet) -> bytes:
-    """Return the bytes of a data set without its pixel data and other large values."""
+def kept_bytes(ds: DataSet) -> bytes:
+    """Return the bytes of what was kept, or cleaned, without pixel data and other large values."""
     vrs = vr_table()
     bulky = (tag for tag in ds if vrs.get(tag, "O")[0] in "OU")
     large = [tag for tag in bulky if isinstance(ds[tag], (Bulk, Fragments))]
-    syntax = ds.transfer_syntax
-    plain = syntax if not (syntax.deflated or syntax.encapsulated) else EXPLICIT_VR_LITTLE_ENDIAN
-    return to_bytes(ds.drop(*large) if large else ds, plain)
+    return b"\0".join(_kept(ds.drop(*large) if large else ds, ds.transfer_syntax, DEFAULT))
+
+
+def _kept(ds: DataSet, syntax: TransferSyntax, outer: Charset) -> Iterator[bytes]:
+    terms = ds.all("SpecificCharacterSet")
+    charset = Charset.of(terms) if terms else outer
+    for piece in pieces(ds, syntax, charset):
+        if isinstance(piece, Bulk):
+            yield ds.read_source(piece.offset, piece.length)
+        elif piece.vr == "SQ":
+            for item in piece.value or ():
+                yield from _kept(item, syntax, charset)
+        elif isinstance(piece.raw, bytes):
+            yield piece.raw
+        elif isinstance(piece.value, str) and piece.tag not in PSEUDONYMS:
+            yield piece.value.encode("utf-8", "replace")
+        elif isinstance(piece.value, bytes):
+            yield piece.value
 
 
 def mentions(data: bytes, tokens: Iterable[bytes]) -> bool:

@@ -34,6 +34,7 @@ class _Node:
     keys: DataSet
     children: dict[str, _Node] = field(default_factory=dict)
     in_use: bool = True
+    number: int = 0
 
     def record(self) -> DirectoryRecord:
         return DirectoryRecord(self.type, self.keys, tuple(n.record() for n in self.children.values()), self.in_use)
@@ -64,7 +65,7 @@ def make_fileset(
         Keep the records of the DICOMDIR that is there for files that still exist, drop those of missing files, and add
         records for files that have none.
     overwrite
-        Whether a DICOMDIR that is there may be replaced by one made anew.
+        Whether a DICOMDIR that is there may be replaced by one made anew; the files of the old one stay.
     strict
         Whether a missing mandatory key is an error. Otherwise one is made up (a number, a date of 1900) and noted.
     durable
@@ -100,11 +101,11 @@ def make_fileset(
         if os.path.abspath(name) in known:
             continue
         try:
-            _add(root, name, source, target, seen, notes, in_place=to is None, strict=strict)
-        except (SourceError, ValueFormatError):
-            raise
+            ds = read(name)
         except DicomError as error:
             notes.append(f"{os.path.relpath(name, source)}: left out: {error.message}")
+            continue
+        _add(root, ds, name, source, target, seen, notes, in_place=to is None, strict=strict)
     before = None if old is None else old.dataset
     uid = str((before.meta.get("MediaStorageSOPInstanceUID") if before is not None else None) or new_uid())
     set_id = file_set_id or (old.id if old is not None else "")
@@ -137,7 +138,7 @@ def _take_over(old: FileSet, root: _Node, notes: list[str]) -> set[str]:
                 notes.append(f"{'/'.join(record.file_id)}: no longer there, its record is dropped")
                 return
             known.add(os.path.abspath(here[id(record)][0]))
-        node = _Node(record.type, record.keys, {}, record.in_use)
+        node = _Node(record.type, record.keys, {}, record.in_use, len(into.children))
         for child in record.children:
             take(child, node)
         if node.children or record.file_id:
@@ -164,6 +165,7 @@ def _identity(type: str, keys: DataSet) -> str:
 
 def _add(
     root: _Node,
+    ds: DataSet,
     name: str,
     source: str,
     target: str,
@@ -175,7 +177,6 @@ def _add(
 ) -> None:
     """Put one file into the tree, and copy it where that is asked for."""
     short = os.path.relpath(name, source)
-    ds = read(name)
     sop_class = str(ds.get("SOPClassUID") or ds.meta.get("MediaStorageSOPClassUID") or "")
     instance = str(ds.get("SOPInstanceUID") or ds.meta.get("MediaStorageSOPInstanceUID") or "")
     kind = record_type_of(sop_class)
@@ -204,9 +205,9 @@ def _add(
         key = f"? {ds.get('PatientName') or ds.StudyInstanceUID}" if unnamed else _identity(level, ds)
         if key not in node.children:
             keys = _keys(ds, at, len(node.children) + 1, short, notes, strict=strict)
-            node.children[key] = _Node(level, keys)
-        folders.append(f"{at.prefix}{list(node.children).index(key):06d}")
+            node.children[key] = _Node(level, keys, number=len(node.children))
         node = node.children[key]
+        folders.append(f"{at.prefix}{node.number:06d}")
     keys = _keys(ds, kind, len(node.children) + 1, short, notes, strict=strict)
     if not in_place:
         number = len(node.children)

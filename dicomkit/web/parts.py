@@ -77,6 +77,15 @@ class Part:
         """Yield the parts of a body that is multipart itself; takes what `read_parts` takes."""
         return read_parts(str(self.media_type), self.chunks(), **how)  # type: ignore[arg-type]
 
+    def close(self) -> None:
+        """Let go of the file of a large body, which is done anyway when the part is no longer used."""
+        if not isinstance(self._body, bytes):
+            self._body.close()
+
+    def __del__(self) -> None:
+        with suppress(AttributeError):  # of a part that was never made
+            self.close()
+
     def __len__(self) -> int:
         return self.size
 

@@ -1,0 +1,168 @@
+"""Files are there whole or not at all, whatever goes wrong while they are written."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import dicomkit as dk
+from dicomkit.dataset.dataset import DataSet
+from dicomkit.errors import SourceError, ValueFormatError
+from dicomkit.sources import replace_file
+
+IMAGE = DataSet(SOPClassUID="1.2.840.10008.5.1.4.1.1.7", SOPInstanceUID="2.25.1", PatientID="old")
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    path = tmp_path / "image.dcm"
+    dk.write(IMAGE, path)
+    return path
+
+
+def test_a_failure_in_the_middle_leaves_the_old_file(target: Path) -> None:
+    before = target.read_bytes()
+
+    def chunks() -> Iterator[bytes]:
+        yield b"x" * (1 << 21)
+        raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError):
+        replace_file(str(target), chunks())
+    assert target.read_bytes() == before
+    assert os.listdir(target.parent) == ["image.dcm"]
+
+
+def test_a_value_that_cannot_be_encoded_leaves_the_old_file(target: Path) -> None:
+    before = target.read_bytes()
+    with pytest.raises(ValueFormatError, match="0010,0010"):
+        dk.write(IMAGE.assign(SpecificCharacterSet="ISO_IR 100", PatientName="x=東"), target)
+    assert target.read_bytes() == before
+    assert os.listdir(target.parent) == ["image.dcm"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this platform")
+def test_a_killed_process_leaves_the_old_file(target: Path) -> None:
+    before = target.read_bytes()
+    code = """
+        import os, signal, sys
+        from dicomkit.sources import replace_file
+        def chunks():
+            yield b"x" * (1 << 21)
+            os.kill(os.getpid(), signal.SIGKILL)
+            yield b"y"
+        replace_file(sys.argv[1], chunks())
+    """
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(target)], check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert target.read_bytes() == before
+
+
+def test_a_full_disk_is_a_source_error_and_leaves_the_old_file(target: Path) -> None:
+    pytest.importorskip("resource")
+    before = target.read_bytes()
+    code = """
+        import resource, signal, sys
+        import dicomkit as dk
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        ds = dk.read(sys.argv[1]).assign(EncapsulatedDocument=bytes(1_000_000))
+        try:
+            dk.write(ds, sys.argv[1], overwrite=True)
+        except dk.errors.SourceError as error:
+            sys.exit(7)
+    """
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(target)], check=False)
+    assert run.returncode == 7
+    assert target.read_bytes() == before
+    assert os.listdir(target.parent) == ["image.dcm"]
+
+
+def test_a_file_object_that_fails_is_a_source_error() -> None:
+    class Full(io.RawIOBase):
+        def write(self, data: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(SourceError, match="No space left"):
+        dk.write(IMAGE, Full())
+
+
+def test_a_file_object_that_takes_little_at_a_time_gets_all() -> None:
+    class Slow(io.BytesIO):
+        def write(self, data: object) -> int:
+            return super().write(memoryview(data)[:7])  # type: ignore[arg-type]
+
+    slow, quick = Slow(), io.BytesIO()
+    dk.write(IMAGE, slow)
+    dk.write(IMAGE, quick)
+    assert slow.getvalue() == quick.getvalue()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="needs a user who is no administrator")
+def test_a_read_only_folder_is_a_source_error(target: Path) -> None:
+    target.parent.chmod(0o555)
+    try:
+        with pytest.raises(SourceError, match="image.dcm"):
+            dk.write(IMAGE, target)
+    finally:
+        target.parent.chmod(0o755)
+
+
+def test_a_folder_that_is_not_there_is_a_source_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="nowhere"):
+        dk.write(IMAGE, tmp_path / "nowhere" / "a.dcm")
+
+
+def test_the_source_is_not_overwritten_unasked(target: Path) -> None:
+    ds, before = dk.read(target), target.read_bytes()
+    with pytest.raises(SourceError, match="overwrite"):
+        dk.write(ds.assign(PatientID="new"), target)
+    link = target.with_name("link.dcm")
+    os.link(target, link)
+    with pytest.raises(SourceError, match="overwrite"):
+        dk.write(ds, link)
+    assert target.read_bytes() == before
+
+
+def test_overwriting_the_source_returns_a_data_set_over_the_new_file(target: Path) -> None:
+    bulk = os.urandom(3_000_000)
+    dk.write(IMAGE.assign(EncapsulatedDocument=bulk), target)
+    ds = dk.read(target).assign(PatientID="a much longer identifier than before")
+    new = dk.write(ds, target, overwrite=True, durable=True)
+    assert new.path == str(target)
+    assert new.PatientID == "a much longer identifier than before"
+    assert bytes(new.EncapsulatedDocument) == bulk
+    assert dk.read(target) == new
+
+
+def test_a_file_larger_than_memory_is_streamed(tmp_path: Path) -> None:
+    pytest.importorskip("resource")
+    large = tmp_path / "large.dcm"
+    dk.write(IMAGE.assign(EncapsulatedDocument=b"12"), large)
+    head = large.read_bytes()[:-2]
+    size = 200_000_000
+    with large.open("wb") as file:
+        file.write(head[:-4] + size.to_bytes(4, "little"))
+        file.truncate(len(head) + size)
+    code = """
+        import resource, sys
+        import dicomkit as dk
+        dk.write
+        ds = dk.read(sys.argv[1]).assign(PatientID="changed")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        dk.write(ds, sys.argv[1] + ".copy", transfer_syntax=sys.argv[2] or None)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    """
+    for syntax in ("", "ImplicitVRLittleEndian", "DeflatedExplicitVRLittleEndian"):
+        run = [sys.executable, "-c", textwrap.dedent(code), str(large), syntax]
+        growth = int(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
+        assert growth < 40_000, syntax  # KiB on Linux
+    assert dk.read(f"{large}.copy").PatientID == "changed"
