@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _TEXT = frozenset(("LO", "LT", "SH", "ST", "UC", "UT", "UR", "PN", "AE"))
 _BLOB = frozenset(("OB", "OW", "UN"))
+_PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 _REASON = "stood in an attribute that was removed"
 
 
@@ -46,7 +47,7 @@ def kept_bytes(ds: DataSet) -> bytes:
     """Return the bytes of what was kept, or cleaned, without pixel data and other large values."""
     vrs = vr_table()
     bulky = (tag for tag in ds if vrs.get(tag, "O")[0] in "OU")
-    large = [tag for tag in bulky if isinstance(ds[tag], (Bulk, Fragments))]
+    large = [tag for tag in bulky if tag in _PIXELS or isinstance(ds[tag], (Bulk, Fragments))]
     return b"\0".join(_kept(ds.drop(*large) if large else ds, ds.transfer_syntax, DEFAULT))
 
 

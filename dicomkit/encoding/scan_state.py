@@ -110,10 +110,10 @@ class ScanState:
         start, old_end = here, self.base + len(self.data)
         if here > old_end:
             last, length = self._last_value()
-            if last + length == here and length <= SMALL and last < old_end:
-                start = last  # it lies across the end of the old window
-            elif here - old_end > SMALL:
+            if length > SMALL:
                 self.next_window = FIRST_WINDOW  # a large value was stepped over
+            elif last + length == here and last < old_end:
+                start = last  # a value across the end of the old window
         self._flush()
         self.data = self.opened.read_at(start, max(self.next_window, here - start + needed))
         if len(self.data) < here - start + needed:

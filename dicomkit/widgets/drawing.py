@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.errors import ValueFormatError
+from dicomkit.pixels.resize import resize
 from dicomkit.sources import replace_file
 
 Picture8 = NDArray[np.uint8]
@@ -52,11 +53,11 @@ class Drawing:
 
     def fitted(self, most: int) -> Drawing:
         """Give the drawing with square pixels and no side longer than ``most``."""
-        return Drawing(resized(self.pixels, *self.shown_size(1, most)))
+        return Drawing(resize(self.pixels, *self.shown_size(1, most)))
 
     def squared(self, side: int) -> Drawing:
         """Give the drawing in the middle of a black square."""
-        pixels = resized(self.pixels, *self.shown_size(side, side))
+        pixels = resize(self.pixels, *self.shown_size(side, side))
         square = np.zeros((side, side, *pixels.shape[2:]), np.uint8)
         top, left = ((side - n) // 2 for n in pixels.shape[:2])
         square[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
@@ -74,7 +75,7 @@ class Drawing:
         most : int, optional
             The longest side; without it, no row or column is lost.
         """
-        return encode_png(resized(self.pixels, *self.shown_size(1, most or 1 << 20)))
+        return encode_png(resize(self.pixels, *self.shown_size(1, most or 1 << 20)))
 
 
 def save_png(path: str | os.PathLike[str], data: bytes) -> None:
@@ -108,44 +109,3 @@ def encode_png(pixels: Picture8) -> bytes:
     # Matches within a row only: on medical images smaller than the default, and quicker.
     strategy = imagecodecs.PNG.STRATEGY.RLE
     return bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=1, strategy=strategy))
-
-
-def resized(pixels: Picture8, rows: int, columns: int) -> Picture8:
-    """Bring a picture to a size: linear between pixels when it grows, averages of them when it shrinks.
-
-    Examples
-    --------
-    >>> resized(np.array([[0, 0, 100, 100]], np.uint8), 1, 2).tolist()
-    [[14, 86]]
-    """
-    if pixels.shape[:2] == (rows, columns) or not pixels.size:
-        return pixels
-    block = max(1, min(pixels.shape[0] // rows, pixels.shape[1] // columns) // 2)
-    values = _averaged(pixels, block)
-    if values.shape[0] != rows:
-        values = np.tensordot(_weights(values.shape[0], rows), values, axes=(1, 0))
-    if values.shape[1] != columns:
-        values = np.moveaxis(np.tensordot(_weights(values.shape[1], columns), values, axes=(1, 1)), 0, 1)
-    return (values + np.float32(0.5)).astype(np.uint8)
-
-
-def _averaged(pixels: Picture8, block: int) -> NDArray[np.float32]:
-    """Average blocks of so many rows and columns, what is over at the end left out."""
-    if block == 1:
-        return pixels.astype(np.float32)
-    rows, columns = (n // block * block for n in pixels.shape[:2])
-    total = np.zeros((rows // block, columns // block, *pixels.shape[2:]), np.uint32)
-    for i in range(block):
-        for j in range(block):
-            total += pixels[i:rows:block, j:columns:block]
-    return total.astype(np.float32) / np.float32(block * block)
-
-
-def _weights(before: int, after: int) -> NDArray[np.float32]:
-    """How much each pixel of a line counts for each of the new line."""
-    step = before / after
-    centers = (np.arange(after) + 0.5) * step - 0.5
-    distance = np.abs(np.arange(before) - np.clip(centers, 0, before - 1)[:, None])
-    weights = np.clip(1 - distance / max(step, 1.0), 0, None)
-    scaled: NDArray[np.float32] = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
-    return scaled

@@ -14,9 +14,10 @@ from dicomkit.errors import DicomError, ValueFormatError
 from dicomkit.files.read import read
 from dicomkit.pixels.description import describe
 from dicomkit.pixels.render import render
+from dicomkit.pixels.resize import pixel_aspect
 from dicomkit.standard.uids import uid_entry
 from dicomkit.widgets.drawing import Drawing
-from dicomkit.widgets.reel import has_pixels, pixel_aspect, title_of
+from dicomkit.widgets.reel import has_pixels, title_of
 
 if TYPE_CHECKING:
     import pandas as pd

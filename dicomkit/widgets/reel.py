@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dicomkit.dataset.functional_groups import frame_attribute
 from dicomkit.errors import GeometryError, PixelError
 from dicomkit.pixels.description import describe
 from dicomkit.pixels.render import WindowLike, render
+from dicomkit.pixels.resize import pixel_aspect
+from dicomkit.pixels.timing import USUAL_SECONDS, frame_seconds
 from dicomkit.pixels.window import window as windowed
 from dicomkit.standard.uids import uid_entry
 from dicomkit.volumes.plot import default_window
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
 
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-USUAL_SECONDS = 0.1
-QUICKEST_SECONDS = 0.02
+QUICKEST_SECONDS, LONGEST_SECONDS = 0.02, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def reel_of_frames(ds: DataSet, window: WindowLike = None) -> Reel:
     def draw(index: int) -> Drawing:
         return Drawing(render(ds, index, window=window), pixel_aspect(ds, index))
 
-    return Reel(title_of(ds), caption, draw, count, _seconds(ds))
+    return Reel(title_of(ds), caption, draw, count, min(max(frame_seconds(ds), QUICKEST_SECONDS), LONGEST_SECONDS))
 
 
 def reel_of_slices(volume: xr.DataArray, window: tuple[float, float] | None = None) -> Reel:
@@ -157,23 +157,6 @@ def array_aspect(array: xr.DataArray) -> float:
     return steps[0] / steps[1] if steps[0] > 0 and steps[1] > 0 else 1.0
 
 
-def pixel_aspect(ds: DataSet, frame: int = 0) -> float:
-    """How much higher than wide a pixel of a frame is, by its spacing or else its aspect ratio (PS3.3 C.7.6.3.1.7).
-
-    Examples
-    --------
-    >>> import dicomkit as dk
-    >>> pixel_aspect(dk.DataSet(PixelSpacing=[2.0, 0.5])), pixel_aspect(dk.DataSet(PixelAspectRatio=[1, 2]))
-    (4.0, 0.5)
-    """
-    spacing = frame_attribute(ds, frame, "PixelMeasuresSequence", "PixelSpacing")
-    pairs = [spacing, *(ds.get(k) for k in ("ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"))]
-    for pair in pairs:
-        if isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(n, (int, float)) and n > 0 for n in pair):
-            return float(min(max(pair[0] / pair[1], 0.02), 50.0))
-    return 1.0
-
-
 def title_of(ds: DataSet) -> str:
     """Modality, number and description of the series; else the kind of object, or the name of the file."""
     modality, number = ds.get("Modality"), ds.get("SeriesNumber")
@@ -189,12 +172,3 @@ def volume_title(volume: xr.DataArray) -> str:
     """Modality and description of the series."""
     parts = (volume.attrs.get("Modality") or volume.name, volume.attrs.get("SeriesDescription"))
     return " · ".join(str(part) for part in parts if part) or "volume"
-
-
-def _seconds(ds: DataSet) -> float:
-    """How long a frame is shown, by Frame Time in ms, or a rate per second (PS3.3 C.7.6.5)."""
-    time = ds.get("FrameTime")
-    rates = (ds.get("RecommendedDisplayFrameRate"), ds.get("CineRate"))
-    rate = next((r for r in rates if isinstance(r, (int, float)) and r > 0), 1 / USUAL_SECONDS)
-    seconds = time / 1000 if isinstance(time, (int, float)) and time > 0 else 1 / rate
-    return float(min(max(seconds, QUICKEST_SECONDS), 2.0))

@@ -56,7 +56,7 @@ def image(size: int, count: int, bits: int = 12) -> dk.DataSet:
     )
     allocated = 8 if bits <= 8 else 16
     return dk.DataSet(
-        {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7.3", "SOPInstanceUID": "2.25.8", "Modality": "OT"},
+        {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7.3", "SOPInstanceUID": "2.25.8", "Modality": "CT"},
         Rows=size,
         Columns=size,
         NumberOfFrames=count,

@@ -47,7 +47,7 @@ def image(bits: int = 12, samples: int = 1, count: int = 3, *, signed: bool = Fa
         SOPClassUID="1.2.840.10008.5.1.4.1.1.7.3",
         SOPInstanceUID="2.25.7",
         ImageType=("ORIGINAL", "PRIMARY"),
-        Modality="OT",
+        Modality="CT",
         PatientName="DOE^JANE",
         Rows=size[0],
         Columns=size[1],

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import dicomkit as dk
-from dicomkit.widgets.drawing import Drawing, encode_png, resized, save_png
-from dicomkit.widgets.reel import pixel_aspect, reel_of_frames, reel_of_slices, title_of
+from dicomkit.pixels.resize import pixel_aspect
+from dicomkit.pixels.resize import resize as resized
+from dicomkit.widgets.drawing import Drawing, encode_png, save_png
+from dicomkit.widgets.reel import reel_of_frames, reel_of_slices, title_of
 
 
 def random_picture(*shape: int) -> np.ndarray:
