@@ -106,7 +106,8 @@ def data_sets(draw: st.DrawFn, depth: int = 2, private: bool = True) -> Made:
 def encoded(made: Made, *, big: bool = False, implicit: bool = False, chance: Random | None = None) -> bytes:
     """Encode a made-up data set; with ``chance``, lengths of sequences and items are defined or not as it falls."""
     return b"".join(
-        _element(tag, vr, value, ">" if big else "<", implicit, chance or Random(0)) for tag, (vr, value) in made.items()
+        _element(tag, vr, value, ">" if big else "<", implicit, chance or Random(0))
+        for tag, (vr, value) in made.items()
     )
 
 

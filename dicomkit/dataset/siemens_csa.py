@@ -17,7 +17,7 @@ _PARTS = {"image": 0x10, "series": 0x20}
 _PROTOCOLS = ("MrPhoenixProtocol", "MrProtocol")
 _NUMBERS = {"IS": int, "SL": int, "SS": int, "UL": int, "US": int, "DS": float, "FD": float, "FL": float}
 _ENTRY, _ITEM = struct.Struct("<64si4siii"), struct.Struct("<4i")
-_BLOCK = re.compile(r"### ASCCONV BEGIN[^\n]*?###[ \t\r]*\n(.*?)^[ \t]*### ASCCONV END ###", re.DOTALL | re.MULTILINE)
+_BEGIN, _END = "### ASCCONV BEGIN", "### ASCCONV END ###"
 _INTEGER = re.compile(r"[+-]?(0[xX][0-9a-fA-F]{1,64}|[0-9]{1,64})")
 
 
@@ -97,7 +97,7 @@ def siemens_protocol(ds: DataSet) -> Mapping[str, int | float | str]:
     series: Mapping[str, Any] = siemens_csa(ds).get("series", {})
     for name in _PROTOCOLS:
         text = series.get(name)
-        if isinstance(text, str) and "ASCCONV BEGIN" in text:
+        if isinstance(text, str) and _BEGIN in text:
             return parse_ascconv(text)
     raise MissingElementError("the data set has no Siemens protocol", path=ds.path, hint="look at siemens_csa(ds)")
 
@@ -195,11 +195,13 @@ def parse_ascconv(text: str) -> Mapping[str, int | float | str]:
     >>> dict(parse_ascconv('### ASCCONV BEGIN ###\\nulVersion = 0x10\\ntName = ""a b""\\n### ASCCONV END ###'))
     {'ulVersion': 16, 'tName': 'a b'}
     """
-    block = _BLOCK.search(text)
-    if block is None:
+    begin = text.find(_BEGIN)
+    start = text.find("\n", begin) + 1
+    end = text.find(_END, start)
+    if begin < 0 or start == 0 or end < 0:
         raise ReadError("there is no protocol between ASCCONV marks")
     found: dict[str, int | float | str] = {}
-    for number, line in enumerate(block[1].splitlines(), 1):
+    for number, line in enumerate(text[start:end].splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, equals, value = line.partition("=")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from dicomkit._version import __version__
@@ -17,15 +18,14 @@ from dicomkit.deidentification.profile import BASIC_PROFILE, Profile
 from dicomkit.deidentification.pseudonyms import Pseudonyms, patient_of
 from dicomkit.deidentification.rules import Rules
 from dicomkit.deidentification.streams import without_comments
-from dicomkit.deidentification.sweep import swept
+from dicomkit.deidentification.sweep import Parts, swept
 from dicomkit.deidentification.walk import without_identity
-from dicomkit.encoding.writer import to_part10
+from dicomkit.encoding.writer import iter_bytes, iter_part10
 from dicomkit.errors import UnsupportedError
 from dicomkit.files.read import read
-from dicomkit.sources import Bulk
 from dicomkit.standard.confidentiality import Method, is_method
-from dicomkit.values.fragments import Fragments
 from dicomkit.values.tag import Tag
+from dicomkit.values.transfer_syntax import TransferSyntax
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,13 +42,26 @@ class Deidentified(NamedTuple):
     ----------
     transfer_syntax
         To write it in.
+    parts
+        Its encoded elements, and those with large values.
     notes
         What is worth knowing about it.
     """
 
     ds: DataSet
-    transfer_syntax: str
+    transfer_syntax: TransferSyntax
+    parts: Parts
     notes: tuple[str, ...]
+
+    def part10(self) -> Iterator[bytes]:
+        """Encode it as a file, piece by piece."""
+        whole = iter_part10(self.ds, self.transfer_syntax)
+        large = self.parts.large
+        split = large and any(tag > large[0].tag for tag in self.ds if tag not in {element.tag for element in large})
+        if split or self.transfer_syntax.deflated:
+            return whole
+        # The first piece is the preamble with the file meta information; the others are made already.
+        return chain((next(whole), self.parts.small), iter_bytes(DataSet(large), self.transfer_syntax))
 
 
 @overload
@@ -174,34 +187,35 @@ def applied(
     job = Job.of(ds, rules, pseudonyms, known, record)
     image, syntax = _image(ds, job)
     result = without_identity(without_comments(image), job)
-    if profile.sweep:
-        result = swept(result, job)
-    result = _marked(result, ds, profile, job)
+    result, parts = swept(_marked(result, ds, profile, job), syntax, job)
     notes: tuple[str, ...] = ()
     if ds.get("BurnedInAnnotation") == "YES" and not profile.clean_pixel_data:
         notes = ("BurnedInAnnotation is YES, and the pixels are not cleaned",)
-    return Deidentified(result, syntax, notes)
+    return Deidentified(result, syntax, parts, notes)
 
 
-def _image(ds: DataSet, job: Job) -> tuple[DataSet, str]:
+def _image(ds: DataSet, job: Job) -> tuple[DataSet, TransferSyntax]:
     """The data set with pixels as the profile wants them, and its transfer syntax."""
     profile = job.rules.profile
     options = profile.clean_pixel_data or profile.clean_recognizable_visual_features is not None
     if not options and not overlay_bits(ds):
-        return ds, ds.transfer_syntax.uid
+        return ds, TransferSyntax.of(ds.transfer_syntax.uid)
     from dicomkit.deidentification.pixels import cleaned_pixels
 
     pixels = cleaned_pixels(ds, profile)
     if pixels.ds is not ds:
         job.note((), 0x7FE00010, "C", ds.get("PixelData"), pixels.ds.get("PixelData"), ", ".join(pixels.done))
-    return pixels.ds, pixels.transfer_syntax
+    return pixels.ds, TransferSyntax.of(pixels.transfer_syntax)
 
 
 def standing_alone(made: Deidentified) -> DataSet:
     """Return a data set that holds no byte of the original but its large values, in its own transfer syntax."""
-    large = [element for element in made.ds.elements() if isinstance(element.value, (Bulk, Fragments))]
-    small = made.ds.drop(*(element.tag for element in large))
-    ds = read(to_part10(small, made.transfer_syntax, anonymous=True), transfer_syntax=made.transfer_syntax)
+    small, large = made.parts
+    syntax = made.transfer_syntax
+    if syntax.deflated:
+        ds = read(b"".join(iter_part10(made.ds.drop(*(element.tag for element in large)), syntax, anonymous=True)))
+    else:
+        ds = read(next(iter_part10(made.ds, syntax, anonymous=True)) + small, transfer_syntax=syntax.uid)
     return ds.assign(large) if large else ds
 
 

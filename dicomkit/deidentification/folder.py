@@ -16,7 +16,6 @@ from dicomkit.deidentification.profile import BASIC_PROFILE, Profile
 from dicomkit.deidentification.pseudonyms import Pseudonyms, new_key
 from dicomkit.deidentification.rules import Rules
 from dicomkit.deidentification.survey import Seen, knowledge, outputs, survey
-from dicomkit.encoding.writer import iter_part10
 from dicomkit.errors import DicomError, SourceError, ValueFormatError
 from dicomkit.files.read import read
 from dicomkit.sources import replace_file
@@ -151,12 +150,11 @@ def _one(task: Task, common: Common, folders: set[str]) -> Result:
         made = applied(read(task.path), common.rules, common.pseudonyms, task.known, record)
         if common.target is not None:
             output = os.path.join(common.target, task.output)
-            chunks = iter_part10(made.ds, made.transfer_syntax)
             folder = os.path.dirname(output)
             if folder not in folders:
                 _make_folder(folder)
                 folders.add(folder)
-            replace_file(output, chunks)
+            replace_file(output, made.part10())
     except DicomError as error:
         error.path = None
         return Result(str(error), None, [])

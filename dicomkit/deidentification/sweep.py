@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dicomkit.dataset.element import Element
 from dicomkit.deidentification.changes import Path
@@ -13,12 +14,11 @@ from dicomkit.deidentification.identifiers import Identifiers, squash, telling_i
 from dicomkit.deidentification.job import Job
 from dicomkit.deidentification.replacements import PSEUDONYMS
 from dicomkit.deidentification.text import pattern_of, tidy
-from dicomkit.encoding.splice import pieces
+from dicomkit.encoding.writer import iter_bytes
 from dicomkit.errors import ValueFormatError
 from dicomkit.sources import Bulk
 from dicomkit.standard.attributes import vr_table
 from dicomkit.standard.uids import uid_entry
-from dicomkit.values.charset import DEFAULT, Charset
 from dicomkit.values.fragments import Fragments
 from dicomkit.values.tag import Tag
 from dicomkit.values.transfer_syntax import TransferSyntax
@@ -26,46 +26,40 @@ from dicomkit.values.transfer_syntax import TransferSyntax
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
 
+
+class Parts(NamedTuple):
+    """The encoded elements of a data set, and the elements with large values that they lack."""
+
+    small: bytes
+    large: tuple[Element, ...]
+
+
 _TEXT = frozenset(("LO", "LT", "SH", "ST", "UC", "UT", "UR", "PN", "AE"))
 _BLOB = frozenset(("OB", "OW", "UN"))
 _PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 _REASON = "stood in an attribute that was removed"
 
 
-def swept(ds: DataSet, job: Job) -> DataSet:
-    """Return a data set in which nothing is left of what is known to identify.
+def swept(ds: DataSet, syntax: TransferSyntax, job: Job) -> tuple[DataSet, Parts]:
+    """Return a data set in which nothing is left of what is known to identify, and its parts.
 
     Most data sets are told to be clean by one search through their bytes.
     """
-    tokens = job.identifiers.tokens
-    if not tokens or not mentions(kept_bytes(ds), tokens):
-        return ds
-    return _swept(ds, job, (), ())
+    parts = parts_of(ds, syntax)
+    tokens = job.identifiers.tokens if job.rules.profile.sweep else ()
+    if not mentions(parts.small, tokens):
+        return ds, parts
+    cleaned = _swept(ds, job, (), ())
+    return (ds, parts) if cleaned is ds else (cleaned, parts_of(cleaned, syntax))
 
 
-def kept_bytes(ds: DataSet) -> bytes:
-    """Return the bytes of what was kept, or cleaned, without pixel data and other large values."""
+def parts_of(ds: DataSet, syntax: TransferSyntax) -> Parts:
+    """Encode a data set without its pixel data and other large values, which are returned as they are."""
     vrs = vr_table()
     bulky = (tag for tag in ds if vrs.get(tag, "O")[0] in "OU")
     large = [tag for tag in bulky if tag in _PIXELS or isinstance(ds[tag], (Bulk, Fragments))]
-    return b"\0".join(_kept(ds.drop(*large) if large else ds, ds.transfer_syntax, DEFAULT))
-
-
-def _kept(ds: DataSet, syntax: TransferSyntax, outer: Charset) -> Iterator[bytes]:
-    terms = ds.all("SpecificCharacterSet")
-    charset = Charset.of(terms) if terms else outer
-    for piece in pieces(ds, syntax, charset):
-        if isinstance(piece, Bulk):
-            yield ds.read_source(piece.offset, piece.length)
-        elif piece.vr == "SQ":
-            for item in piece.value or ():
-                yield from _kept(item, syntax, charset)
-        elif isinstance(piece.raw, bytes):
-            yield piece.raw
-        elif isinstance(piece.value, str) and piece.tag not in PSEUDONYMS:
-            yield piece.value.encode("utf-8", "replace")
-        elif isinstance(piece.value, bytes):
-            yield piece.value
+    inflated = replace(syntax, deflated=False)
+    return Parts(b"".join(iter_bytes(ds.drop(*large), inflated)), tuple(map(ds.element, large)))
 
 
 def mentions(data: bytes, tokens: Iterable[bytes]) -> bool:

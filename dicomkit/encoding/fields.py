@@ -85,7 +85,9 @@ def of_element(element: Element) -> Any:
     """The value of what was assigned."""
     vr, value = element.vr, element.value
     if vr in TEXT_VRS and not isinstance(value, Bulk):
-        return element.text if vr in _NUMBERS else _as_text(value)
+        if vr in _NUMBERS:
+            return element.raw.decode("latin-1") if isinstance(element.raw, bytes) else element.text
+        return _as_text(value)
     if vr in _WORDS and element.origin is not None and element.origin.big_endian:
         return _little_endian(vr, value)
     return _signed(value) if element.tag in LUT_DESCRIPTORS and vr == "SS" else value

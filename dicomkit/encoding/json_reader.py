@@ -30,6 +30,7 @@ from dicomkit.values.vr import VRS
 
 _CHARSET = "00080005"
 _CONTENTS = ("Value", "InlineBinary", "BulkDataURI")
+_BY_VALUES = frozenset((*MAKERS, "SQ"))
 _KEY = re.compile("[0-9A-Fa-f]{8}")
 
 
@@ -69,8 +70,9 @@ class JsonReader:
         for key, entry in model.items():
             tag = _tag(key)
             try:
-                if len(entry) == 2 and (values := entry["Value"]) and type(values) is list:
-                    vr, raw = entry["vr"], None
+                vr = entry.get("vr") if type(entry) is dict and len(entry) == 2 else None
+                if type(vr) is str and vr in _BY_VALUES and type(values := entry.get("Value")) is list and values:
+                    raw = None
                     if vr == "SQ":
                         value = self._items(tag, values, level, outer)
                     elif vr in NUMBER_VRS:
@@ -79,8 +81,6 @@ class JsonReader:
                         value = MAKERS[vr](values)
                 else:
                     vr, value, raw = self._other(tag, entry, level, outer)
-            except KeyError:
-                vr, value, raw = self._other(tag, entry, level, outer)
             except DicomError as error:
                 raise error if error.tag else ReadError(error.message, tag=tag, hint=error.hint) from error
             except (TypeError, ValueError, OverflowError) as error:

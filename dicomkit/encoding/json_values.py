@@ -103,7 +103,7 @@ _SPECIAL = MappingProxyType({"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Inf
 
 def _decimals(text: str) -> str:
     """A DS as it is written, where that is JSON and exact: 1.50 stays 1.50."""
-    text = text.rstrip(_PADDING)
+    text = text.strip(_PADDING)
     if _FEW_DIGITS.fullmatch(text):
         return f',"Value":[{text.replace(_BACKSLASH, ",")}]'
     parts = text.split("\\")
@@ -113,7 +113,7 @@ def _decimals(text: str) -> str:
 
 
 def _integer_strings(text: str) -> str:
-    text = text.rstrip(_PADDING)
+    text = text.strip(_PADDING)
     if _INTEGERS.fullmatch(text):
         return f',"Value":[{text.replace(_BACKSLASH, ",")}]'
     return _number_strings(text.split("\\"), parse_is)

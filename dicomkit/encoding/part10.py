@@ -9,7 +9,7 @@ from typing import NamedTuple
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.index import Index, to_word
 from dicomkit.dataset.repairs import Repair
-from dicomkit.encoding.headers import IMPLICIT, LONG, SHORT, explicit_little, implicit_little, length_little
+from dicomkit.encoding.headers import ALL_ONES, IMPLICIT, LONG, SHORT, explicit_little, implicit_little, length_little
 from dicomkit.encoding.implied_vr import implied_kind
 from dicomkit.encoding.scan_state import FIRST_WINDOW
 from dicomkit.encoding.scanner import scan
@@ -212,8 +212,17 @@ def _seen(
         return None
     big = _is_big_endian(first, declared)
     explicit = (first[4] | first[5] << 8) in SHORT | LONG
+    word, length = IMPLICIT[big](first, 0)
+    if declared is not None and explicit == declared.implicit_vr and length <= size - start:
+        # What looks like a VR may be a length, and the other way round.
+        letters = first[4:6].decode("latin-1")
+        if explicit:
+            explicit = letters in (vr_of(to_word(word)) or letters).split("|")
+        else:
+            explicit = letters.isascii() and letters.isalpha() and letters.isupper()
+    elif declared is not None and not explicit and not declared.implicit_vr:
+        explicit = length != ALL_ONES
     if strict:
-        word, length = IMPLICIT[big](first, 0)
         if explicit and word & 0xFFFF > 0x7FE0:
             return None
         if not explicit and (vr_of(to_word(word)) is None or length > size - start or word == length == 0):

@@ -17,6 +17,7 @@ from dicomkit.standard.attributes import vr_table
 
 MAX_DEPTH = 100
 _NO_DELIMITER = "the item before it has no delimiter"
+_OTHER_ORDER = "the byte order changes inside a sequence"
 
 
 class ScanItems(ScanState):
@@ -51,6 +52,12 @@ class ScanItems(ScanState):
                 self._close_sequence(level)
                 return
             word, length = IMPLICIT[level.big](self.data, self.position)
+            if word not in MARKERS:
+                other, its_length = IMPLICIT[not level.big](self.data, self.position)
+                if other in MARKERS:
+                    self._repair(other, offset, _OTHER_ORDER, "followed")
+                    level.big = not level.big
+                    word, length = other, its_length
             if word == ITEM:
                 self._open_item(level, offset + 8, length)
                 return
@@ -110,7 +117,7 @@ class ScanItems(ScanState):
             as_little, as_big = to_word(implicit_little(raw, 0)[0]), to_word(implicit_big(raw, 0)[0])
             tag, other = (as_big, as_little) if level.big else (as_little, as_big)
             if tag not in vr_table() and other in vr_table():
-                self._repair(to_word(other), offset, "the byte order changes inside a sequence", "followed")
+                self._repair(to_word(other), offset, _OTHER_ORDER, "followed")
                 level.big = not level.big
 
     def _end_item(self, level: Level) -> None:

@@ -127,7 +127,7 @@ def _doubles(values: Sequence[Any]) -> Any:
 
 
 def _singles(values: Sequence[Any]) -> Any:
-    code = f"{len(values)}f"
+    code = f"<{len(values)}f"  # in native order nothing would be too large
     numbers = struct.unpack(code, struct.pack(code, *map(_float, values)))
     return numbers if len(numbers) > 1 else numbers[0]
 

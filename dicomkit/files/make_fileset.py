@@ -204,7 +204,10 @@ def _add(
         unnamed = level == "PATIENT" and not ds.get("PatientID")
         key = f"? {ds.get('PatientName') or ds.StudyInstanceUID}" if unnamed else _identity(level, ds)
         if key not in node.children:
-            keys = _keys(ds, at, len(node.children) + 1, short, notes, strict=strict)
+            number = len(node.children) + 1
+            while unnamed and f"PATIENT NOID{number:04d}" in node.children:
+                number += 1
+            keys = _keys(ds, at, number, short, notes, strict=strict)
             node.children[key] = _Node(level, keys, number=len(node.children))
         node = node.children[key]
         folders.append(f"{at.prefix}{node.number:06d}")
@@ -257,7 +260,7 @@ def _made_up(ds: DataSet, keyword: str, number: int, what: str, notes: list[str]
         raise ValueFormatError(f"{what} {keyword} is missing", tag=Tag.of(keyword), hint="without strict it is made up")
     value = next((ds[key] for key in _STAND_INS.get(keyword, ()) if ds.get(key)), None)
     if value is None and keyword in _NUMBERED:
-        value = f"{number:06d}" if keyword in ("PatientID", "StudyID") else number
+        value = f"NOID{number:04d}" if keyword in ("PatientID", "StudyID") else number
     elif value is None:
         value = _MADE_UP.get(vr_of(Tag.of(keyword)) or "")
     notes.append(f"{what} {keyword} is missing: {'left empty' if value is None else f'{value} is written'}")

@@ -13,13 +13,13 @@ from dicomkit.errors import GeometryError, ValueFormatError
 from dicomkit.objects.image import make_image
 from dicomkit.standard.uids import uid_of
 from dicomkit.values.uid import new_uid
-from dicomkit.volumes.geometry import AXES, Geometry
+from dicomkit.volumes.geometry import AXES, ORIGIN_DECIMALS, Geometry
 from dicomkit.volumes.grid import geometry_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_OF_THE_SLICE = ("SliceLocation", "InstanceNumber", "NumberOfFrames", "AcquisitionNumber", "GantryDetectorTilt")
+_OF_THE_SLICE = ("SliceLocation", "InstanceNumber", "NumberOfFrames", "GantryDetectorTilt")
 _LARGEST = 32767
 
 
@@ -83,7 +83,12 @@ def make_series(
     made = []
     for number, plane in enumerate(stored):
         origin = geometry.points([[number, 0, 0]])[0]
-        source = sources[int(np.argmin(np.abs(places - origin).sum(1)))] if len(places) else sources[0]
+        source = sources[0]
+        if len(places):
+            nearest = int(np.argmin(np.abs(places - origin).sum(1)))
+            source = sources[nearest]
+            if np.abs(places[nearest] - origin).max() <= 10.0**-ORIGIN_DECIMALS:
+                origin = places[nearest]  # with all its digits
         template = source.drop(*_OF_THE_SLICE).assign(Rows=plane.shape[0], Columns=plane.shape[1], **rescale)
         image = make_image(plane, like=template, derivation=derivation, sources=(source,))
         changes = _geometry_of_slice(geometry, origin) | rescale

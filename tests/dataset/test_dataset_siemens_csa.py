@@ -6,7 +6,6 @@ import random
 import re
 import struct
 import warnings
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,6 +152,6 @@ def test_kinds_of_protocol_values() -> None:
     assert found == {"a": 31, "b": -3, "c": 0.001, "d": "x = y", "e[0].f": "q", "g": ""}
 
 
-def test_protocols_take_no_time(tmp_path: Path) -> None:
+def test_marks_without_end() -> None:
     with pytest.raises(dk.errors.ReadError):
         parse_ascconv("### ASCCONV BEGIN " * 20_000)

@@ -165,7 +165,9 @@ def _elements(draw: st.DrawFn, depth: int = 2) -> dict[int, Element]:
     for vr in draw(st.lists(st.sampled_from([*sorted(_VALUES), *(["SQ"] * 3 * (depth > 0))]), max_size=6)):
         tag = 0x00091000 | len(made)
         if vr == "SQ":
-            made[tag] = Element.of(tag, [DataSet(draw(_elements(depth - 1))) for _ in range(draw(st.integers(0, 2)))], vr)
+            made[tag] = Element.of(
+                tag, [DataSet(draw(_elements(depth - 1))) for _ in range(draw(st.integers(0, 2)))], vr
+            )
         elif vr in _NUMBERS:
             made[tag] = Element.of(tag, draw(st.lists(_VALUES[vr], max_size=3)), vr)
         else:
@@ -305,7 +307,9 @@ def test_pydicom_dcmdump_and_gdcm_read_what_is_written(tmp_path: Path) -> None:
     for path in written:
         theirs = pydicom.dcmread(path)
         assert theirs.StudyID == "7"
-        assert [int(element.tag) for element in theirs if element.tag.element] == [tag for tag in dk.read(path) if tag.element]
+        assert [int(element.tag) for element in theirs if element.tag.element] == [
+            tag for tag in dk.read(path) if tag.element
+        ]
         run = subprocess.run([dcmdump, "-q", "+P", "StudyID", str(path)], capture_output=True, text=True, check=False)
         assert run.returncode == 0 and "[7" in run.stdout, (path, run.stderr)
         reader = gdcm.Reader()

@@ -155,7 +155,7 @@ def test_records_by_sop_class(tmp_path: Path) -> None:
     assert made.records[0].keys.PatientName == "Müller"
     document = next(path[-1] for path in made.walk() if path[-1].type == "SR DOCUMENT")
     assert [item.RelationshipType for item in document.keys.ContentSequence] == ["HAS CONCEPT MOD"]
-    assert any("PATIENT key PatientID is missing: 000003 is written" in note for note in made.notes)
+    assert any("PATIENT key PatientID is missing: NOID0003 is written" in note for note in made.notes)
     assert any("HangingProtocolLevel is missing: UNKNOWN is written" in note for note in made.notes)
     for path, row in zip(made.files(), made.to_table().itertuples(), strict=True):
         assert dk.read(path).SOPInstanceUID == row.SOPInstanceUID

@@ -118,13 +118,14 @@ def encode(
             for sample in range(samples)
             for place in reversed(range(cell))
         )
-    offsets, output = [0] * _MOST_SEGMENTS, bytearray(_HEADER.size)
+    offsets, segments, position = [0] * _MOST_SEGMENTS, [b""], _HEADER.size
     for number, plane in enumerate(planes):
-        offsets[number] = len(output)
-        output += imagecodecs.packbits_encode(plane, axis=-1)
-        output += bytes(len(output) % 2)
-    _HEADER.pack_into(output, 0, sum(offset > 0 for offset in offsets), *offsets)
-    return bytes(output)
+        packed = bytes(imagecodecs.packbits_encode(plane, axis=-1))
+        segments += [packed, bytes(len(packed) % 2)]
+        offsets[number] = position
+        position += len(packed) + len(packed) % 2
+    segments[0] = _HEADER.pack(sum(offset > 0 for offset in offsets), *offsets)
+    return b"".join(segments)
 
 
 def _segments(data: bytes, expected: int) -> tuple[list[bytes], list[str]]:
