@@ -126,7 +126,9 @@ _OPENING = re.compile(r"^(?:[-–] ?)?(?:Required|[Ss]hall be present)(?: only)?
 _FIRST_ITEM = re.compile(r"^Required for (?:first Item (?:of|in) [\w ]*Sequence|Control Point 0 of \{\w+\}),? or if ")
 _FIRST_ITEM_IF = re.compile(r"^Required for first Item of [\w ]*Sequence if (.*?), (?:and in subsequent|or if) ")
 _OTHERWISE = re.compile(r"[.,;]*\s*(?:[Mm]ay(?: also)? be|[Ss]hall not be|[Mm]ay not be)\b.*$")
-_REMARK = re.compile(r"[.,;]*\s*(?:- )?(?:[Ss]ee (?:Section|Note|A\.|C\.)|Note\b|\(Section|overriding |in which case ).*$")
+_REMARK = re.compile(
+    r"[.,;]*\s*(?:- )?(?:[Ss]ee (?:Section|Note|A\.|C\.)|Note\b|\(Section|overriding |in which case ).*$"
+)
 _ALLOWED = re.compile(r"\bmay (?:also )?be present|\boptional\b", re.IGNORECASE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from dicomkit._version import __version__
 
@@ -14,6 +15,10 @@ EXAMPLES = """examples:
   dicomkit render a.dcm --frame 3 --window 40 400 --out a.png
   dicomkit montage ct/ --out ct.png                    many slices of a series in one picture
   dicomkit explain ct/                                 whether its slices make a regular volume
+  dicomkit convert a.dcm b.dcm --transfer-syntax JPEG2000Lossless
+  dicomkit validate a.dcm --level strict               what is wrong with it
+  dicomkit diff a.dcm b.dcm                            in what two files differ
+  dicomkit deidentify in/ out/ --dry-run               what would change
 """
 
 
@@ -27,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     """
     made = argparse.ArgumentParser(
         prog="dicomkit",
-        description="Look at DICOM files: as tables, trees and pictures.",
+        description="Look at DICOM files as tables, trees and pictures; convert, check and de-identify them.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -80,4 +85,52 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("where", metavar="FOLDER")
     explain.add_argument("--series", metavar="UID", help="only this series")
     explain.add_argument("--out", metavar="FILE.png", help="write a plot of steps and offsets")
+    _add_exchange(commands)
     return made
+
+
+def _add_exchange(commands: Any) -> None:
+    """The commands that write, convert, compare and check."""
+    convert = commands.add_parser("convert", aliases=["write"], help="write a file, in another transfer syntax if asked")
+    convert.add_argument("file", metavar="FILE")
+    convert.add_argument("out", metavar="OUT")
+    convert.add_argument("--transfer-syntax", metavar="UID", help="UID or keyword, such as JPEG2000Lossless")
+    convert.add_argument("--quality", type=float, metavar="Q", help="of a lossy compression")
+    convert.add_argument("--lossy", action="store_true", help="allow that something is lost")
+    convert.add_argument("--overwrite", action="store_true", help="let OUT be FILE itself")
+
+    for form, name in (("json", "DICOM JSON"), ("xml", "Native DICOM Model XML")):
+        document = commands.add_parser(form, help=f"write a file as {name}")
+        document.add_argument("file", metavar="FILE")
+        document.add_argument("--out", metavar=f"FILE.{form}", help="where to write it, instead of printing it")
+
+    diff = commands.add_parser("diff", help="list in what two files differ")
+    diff.add_argument("before", metavar="FILE")
+    diff.add_argument("after", metavar="FILE")
+    diff.add_argument("--rows", type=int, default=2000, metavar="N", help="lines to print at most (default: 2000)")
+    diff.add_argument("--out", metavar="FILE", help="write the table to a .csv, .parquet or .json file")
+
+    validate = commands.add_parser("validate", help="list what is wrong with a file")
+    validate.add_argument("file", metavar="FILE")
+    validate.add_argument("--level", choices=("minimal", "standard", "strict"), default="standard")
+    validate.add_argument("--rows", type=int, default=2000, metavar="N", help="lines to print at most (default: 2000)")
+    validate.add_argument("--out", metavar="FILE", help="write the table to a .csv, .parquet or .json file")
+
+    deidentify = commands.add_parser("deidentify", help="de-identify a folder into another (PS3.15 E, basic profile)")
+    deidentify.add_argument("where", metavar="FOLDER")
+    deidentify.add_argument("to", metavar="OUT")
+    deidentify.add_argument("--key", metavar="FILE", help="a file with the secret that pseudonyms are made with")
+    deidentify.add_argument("--option", nargs="+", default=[], metavar="NAME", help="such as retain_uids")
+    deidentify.add_argument("--workers", type=int, metavar="N", help="worker processes")
+    deidentify.add_argument("--dry-run", action="store_true", help="write nothing: list what would change")
+    deidentify.add_argument("--rows", type=int, default=200, metavar="N", help="lines to print at most (default: 200)")
+    deidentify.add_argument("--out", metavar="FILE", dest="report", help="write the table to a file as well")
+
+    dicomdir = commands.add_parser("dicomdir", help="list a file-set, or make the DICOMDIR of a folder")
+    dicomdir.add_argument("where", metavar="FOLDER")
+    dicomdir.add_argument("--make", action="store_true", help="write the DICOMDIR")
+    dicomdir.add_argument("--to", metavar="OUT", help="copy the files to a new file-set (implies --make)")
+    dicomdir.add_argument("--id", default="", metavar="TEXT", help="file-set ID, of up to 16 characters")
+    dicomdir.add_argument("--update", action="store_true", help="keep the records that are there")
+    dicomdir.add_argument("--overwrite", action="store_true", help="replace the DICOMDIR that is there")
+    dicomdir.add_argument("--rows", type=int, default=200, metavar="N", help="lines to print at most (default: 200)")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dicomkit as dk
+from dicomkit.cli import exchange
 from dicomkit.cli.printing import frame_text, terminal_width, write_frame
 from dicomkit.errors import ValueFormatError
 
@@ -176,4 +177,5 @@ COMMANDS: dict[str, Callable[[Namespace], Iterator[str]]] = {
     "render": render,
     "montage": montage,
     "explain": explain,
+    **exchange.COMMANDS,
 }

@@ -18,7 +18,6 @@ _SOURCE = {
     "CodingSchemeDesignator": "DCM",
     "CodeMeaning": "Source image for image processing operation",
 }
-_STRICTEST = ("1", "1C", "2", "2C", "3", "")
 _NOT_COPIED = ("DigitalSignaturesSequence", "MACParametersSequence", "InstanceCreatorUID", "OriginalAttributesSequence")
 
 
@@ -53,18 +52,9 @@ def make_dataset(sop_class: str, **elements: Any) -> DataSet:
         known = uid_entry(uid)
         what = known.name if known else repr(sop_class)
         raise ValueFormatError(f"{what} is no storage SOP class of PS3.3", hint="such as 'CTImageStorage'")
-    types: dict[int, str] = {}
-    fixed: set[int] = set()
-    for use in iod.modules:
-        found = module(use.module) if use.usage == "M" else None
-        for attribute in found.attributes if found else ():
-            tag, kind = attribute.tag, attribute.type
-            if attribute.overrides:
-                types[tag] = kind
-                fixed.add(tag)
-            elif tag not in fixed:
-                types[tag] = min(types.get(tag, ""), kind, key=_STRICTEST.index)
-    empty = [Element.of(tag, None) for tag, kind in types.items() if kind == "2"]
+    modules = [module(use.module) for use in iod.modules if use.usage == "M"]
+    attributes = [attribute for found in modules if found for attribute in found.attributes]
+    empty = [Element.of(attribute.tag, None) for attribute in attributes if attribute.type == "2"]
     identity = {keyword: new_uid() for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")}
     made = DataSet(empty).assign(identity, SOPClassUID=uid, SpecificCharacterSet="ISO_IR 192")
     return made.assign(elements)

@@ -62,8 +62,8 @@ def make_fileset(
     file_set_id
         Up to 16 characters A-Z, 0-9, _ and space.
     update
-        Keep the records of the DICOMDIR that is there for files that still exist, drop those of missing files, and add
-        records for files that have none.
+        Keep the records of the DICOMDIR for files that still exist (which are not read again), drop those of missing
+        files, and add records for files that have none.
     overwrite
         Whether a DICOMDIR that is there may be replaced by one made anew; the files of the old one stay.
     strict
@@ -97,6 +97,11 @@ def make_fileset(
     root = _Node("", DataSet())
     known = _take_over(old, root, notes) if old is not None else set()
     seen = {str(node.keys.get("ReferencedSOPInstanceUIDInFile")) for node in _leaves(root)}
+    seen |= {
+        f"study {study.keys.get('StudyInstanceUID')}"
+        for patient in root.children.values()
+        for study in patient.children.values()
+    }
     for name in _files_below(source, apart_from=target if to is not None else None):
         if os.path.abspath(name) in known:
             continue
@@ -209,6 +214,10 @@ def _add(
                 number += 1
             keys = _keys(ds, at, number, short, notes, strict=strict)
             node.children[key] = _Node(level, keys, number=len(node.children))
+            if level == "STUDY":
+                if f"study {ds.StudyInstanceUID}" in seen:
+                    notes.append(f"{short}: its study is also there under another patient (PS3.3 F.5.2)")
+                seen.add(f"study {ds.StudyInstanceUID}")
         node = node.children[key]
         folders.append(f"{at.prefix}{node.number:06d}")
     keys = _keys(ds, kind, len(node.children) + 1, short, notes, strict=strict)

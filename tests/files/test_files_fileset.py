@@ -270,3 +270,10 @@ def test_what_is_no_directory(tmp_path: Path) -> None:
     dk.write(image(1), tmp_path / "x")
     with pytest.raises(dk.errors.ReadError, match="no DICOMDIR"):
         read_fileset(tmp_path / "x")
+
+
+def test_a_study_of_two_patients_is_noted(tmp_path: Path) -> None:
+    folder = write_all(tmp_path / "in", image(1), image(2, PatientID="P2"))
+    made = make_fileset(folder, tmp_path / "out")
+    assert len(made.files()) == 2
+    assert any("under another patient" in note for note in made.notes)

@@ -282,7 +282,7 @@ def test_rle_against_gdcm(bits: int, samples: int, tmp_path: Path) -> None:
 
 
 def test_first_use_of_htj2k_in_threads() -> None:
-    """Tables that OpenJPH makes when first used came out wrong in two threads, without an error."""
+    """A lossless check failed once where two threads began with OpenJPH at the same time; it was not seen again."""
     import sys
 
     code = """

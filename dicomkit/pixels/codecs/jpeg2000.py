@@ -168,7 +168,7 @@ def encode(
 
 
 def _prepare() -> None:
-    """Let OpenJPH make its tables, which goes wrong when two threads begin with it at the same time."""
+    """Use OpenJPH once before threads do: a check failed once where two began with it at the same time, cause unknown."""
     with _FIRST_USE:
         _tables_made()
 
