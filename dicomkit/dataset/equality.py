@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dicomkit.sources import Bulk
 from dicomkit.values.decode import swapped
-from dicomkit.values.decode import swapped
 from dicomkit.values.fragments import Fragments
-from dicomkit.values.vr import VRS
 from dicomkit.values.vr import VRS
 
 if TYPE_CHECKING:
@@ -37,18 +35,6 @@ def same(mine: Element, theirs: Element) -> bool:
         if size > 1 and not isinstance(mine.value, Fragments):
             return len(mine.value) == len(theirs.value) and swapped(bytes(mine.value), size) == bytes(theirs.value)
     return _same(mine.value, theirs.value)
-
-
-def _little_endian(ds: DataSet, tag: int) -> Any:
-    """The value of a tag, bulk data in little-endian order: two data sets may store it in different ones."""
-    value = ds._value(tag)
-    if not isinstance(value, (bytes, Bulk)):
-        return value
-    element = ds.element(tag)
-    size = VRS[element.vr].itemsize
-    if element.origin is None or not element.origin.big_endian or size < 2:
-        return value
-    return swapped(bytes(value), size)
 
 
 def hash_of(ds: DataSet) -> int:
