@@ -1,4 +1,4 @@
-"""What `dicomkit` gives, for type checkers and editors; the façade itself loads each name when it is first used."""
+"""What `dicomkit` gives, for type checkers and editors; the façade loads each name when it is first used."""
 
 from dicomkit import deidentification as deidentification
 from dicomkit import errors as errors
@@ -8,15 +8,30 @@ from dicomkit.dataset.dataset import DataSet as DataSet
 from dicomkit.dataset.diff import diff as diff
 from dicomkit.dataset.edit import DROP as DROP
 from dicomkit.dataset.element import Element as Element
+from dicomkit.dataset.make import derive as derive
+from dicomkit.dataset.make import make_dataset as make_dataset
+from dicomkit.dataset.make import new_instance as new_instance
+from dicomkit.dataset.private import private_names as private_names
+from dicomkit.dataset.private import with_private as with_private
+from dicomkit.dataset.private import without_private as without_private
 from dicomkit.dataset.recode import with_charset as with_charset
+from dicomkit.dataset.siemens_csa import siemens_csa as siemens_csa
+from dicomkit.dataset.siemens_csa import siemens_protocol as siemens_protocol
 from dicomkit.deidentification.deidentify import deidentify as deidentify
 from dicomkit.deidentification.folder import deidentify_folder as deidentify_folder
 from dicomkit.deidentification.profile import BASIC_PROFILE as BASIC_PROFILE
+from dicomkit.encoding.dicom_json import from_json as from_json
+from dicomkit.encoding.dicom_json import to_json as to_json
+from dicomkit.encoding.dicom_xml import from_xml as from_xml
+from dicomkit.encoding.dicom_xml import to_xml as to_xml
 from dicomkit.errors import DicomError as DicomError
+from dicomkit.files.fileset import read_fileset as read_fileset
+from dicomkit.files.make_fileset import make_fileset as make_fileset
 from dicomkit.files.read import read as read
 from dicomkit.neighbours.pydicom import from_pydicom as from_pydicom
 from dicomkit.neighbours.pydicom import to_pydicom as to_pydicom
 from dicomkit.objects.image import make_image as make_image
+from dicomkit.objects.series import make_series as make_series
 from dicomkit.pixels.contact_sheet import render_series as render_series
 from dicomkit.pixels.explain import explain_pixels as explain_pixels
 from dicomkit.pixels.frames import frame as frame

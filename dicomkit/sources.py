@@ -19,6 +19,7 @@ from typing import IO, Any, NamedTuple, TypeAlias
 from dicomkit.errors import DicomError, MissingFeatureError, SourceError
 
 CHUNK = 1 << 20
+_LARGE = 1 << 17
 MAX_INFLATED = 256 << 20
 ZIP_MARK = ".zip!/"
 
@@ -512,6 +513,11 @@ def _write_all(file: IO[bytes], chunks: Iterable[bytes]) -> None:
     pending: list[bytes] = []
     size = 0
     for chunk in chunks:
+        if len(chunk) >= _LARGE:
+            _write_whole(file, b"".join(pending))
+            _write_whole(file, chunk)
+            pending, size = [], 0
+            continue
         pending.append(chunk)
         size += len(chunk)
         if size >= CHUNK:

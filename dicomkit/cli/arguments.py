@@ -91,7 +91,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_exchange(commands: Any) -> None:
     """The commands that write, convert, compare and check."""
-    convert = commands.add_parser("convert", aliases=["write"], help="write a file, in another transfer syntax if asked")
+    convert = commands.add_parser(
+        "convert", aliases=["write"], help="write a file, in another transfer syntax if asked"
+    )
     convert.add_argument("file", metavar="FILE")
     convert.add_argument("out", metavar="OUT")
     convert.add_argument("--transfer-syntax", metavar="UID", help="UID or keyword, such as JPEG2000Lossless")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from dicomkit.dataset.repairs import Repair
@@ -133,8 +134,11 @@ class Index:
 
     def read(self, offset: int, length: int) -> bytes:
         """Return bytes of the source, from memory where they are."""
-        end = offset + length
-        for start, data in self.windows:
+        end, windows = offset + length, self.windows
+        if len(windows) > 4:
+            place = bisect_right(windows, offset, key=itemgetter(0))
+            windows = windows[max(0, place - 2) : place]  # they overlap where a value lay across an edge
+        for start, data in windows:
             if start <= offset and end <= start + len(data):
                 return data[offset - start : end - start]
         return self.source.read(offset, length)

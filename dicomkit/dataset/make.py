@@ -115,8 +115,8 @@ def derive(
 
     Examples
     --------
-    >>> old = DataSet(SOPClassUID="1.2.840.10008.5.1.4.1.1.2", SOPInstanceUID="2.25.1", ImageType=("ORIGINAL", "PRIMARY"),
-    ...               SeriesInstanceUID="2.25.2", Rows=2)
+    >>> old = DataSet(SOPClassUID="1.2.840.10008.5.1.4.1.1.2", SOPInstanceUID="2.25.1", SeriesInstanceUID="2.25.2",
+    ...               ImageType=("ORIGINAL", "PRIMARY"), Rows=2)
     >>> new = derive(old, description="smoothed")
     >>> new.ImageType, new["SourceImageSequence", 0, "ReferencedSOPInstanceUID"]
     (('DERIVED', 'SECONDARY'), UID('2.25.1'))

@@ -76,7 +76,8 @@ class Identifiers:
         Parameters
         ----------
         spoken
-            Only names, numbers and places, and of nested ones only those in sequences that the profile mentions.
+            Only names, numbers, places and dates that no option keeps, and of nested ones only those in sequences that
+            the profile mentions.
         """
         found: dict[str, set[str]] = {entry.name: set() for entry in fields(cls)}
         options = rules.profile.options
@@ -95,13 +96,13 @@ class Identifiers:
 
     @property
     def spoken(self) -> Identifiers:
-        """Those that people put into texts: names, numbers and places."""
-        return Identifiers(self.names, self.ids, self.places)
+        """Those that people put into texts: names, numbers, places, and birth dates, but no UIDs."""
+        return Identifiers(self.names, self.ids, self.places, self.dates)
 
     @property
     def tokens(self) -> tuple[bytes, ...]:
         """Lower-case words without separators, to look for in bytes that went through `squash`."""
-        return _tokens(self.names, self.ids, self.places)
+        return _tokens(self.names, self.ids, self.places, self.dates)
 
 
 def kind_of(tag: int, rules: Rules) -> str | None:
@@ -168,10 +169,15 @@ def squash(data: bytes) -> bytes:
 
 
 @lru_cache(1024)
-def _tokens(names: frozenset[str], ids: frozenset[str], places: frozenset[str]) -> tuple[bytes, ...]:
+def _tokens(
+    names: frozenset[str], ids: frozenset[str], places: frozenset[str], dates: frozenset[str]
+) -> tuple[bytes, ...]:
     texts = {word for name in names for words in words_of(name) for word in (*telling_words(words), "".join(words))}
     texts |= {text for text in ids if telling_id(text)}
     texts |= {text for text in places if len(text) >= SHORTEST_PLACE}
+    for day in dates:
+        year, month, day_of_month = day[:4], day[4:6], day[6:]
+        texts |= {day, f"{day_of_month}{month}{year}", f"{month}{day_of_month}{year}"}
     encoded = {
         squash(written.encode(codec, "ignore"))
         for text in texts
@@ -206,7 +212,11 @@ def _kinds(options: frozenset[str]) -> Mapping[int, str]:
 
 @cache
 def _spoken_kinds(options: frozenset[str]) -> Mapping[int, str]:
-    return MappingProxyType({tag: kind for tag, kind in _kinds(options).items() if kind not in ("dates", "uids")})
+    never_kept = {tag for tag, row in protected_attributes().items() if not row.options}
+    kinds = _kinds(options).items()
+    return MappingProxyType(
+        {tag: kind for tag, kind in kinds if kind != "uids" and (kind != "dates" or tag in never_kept)}
+    )
 
 
 @cache

@@ -21,7 +21,7 @@ from dicomkit.deidentification.identifiers import (
 from dicomkit.deidentification.profile import BASIC_PROFILE, Profile
 from dicomkit.deidentification.pseudonyms import Pseudonyms
 from dicomkit.deidentification.rules import Rules
-from dicomkit.deidentification.text import DATES, pattern_of
+from dicomkit.deidentification.text import DATES, days_of, pattern_of
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
 from dicomkit.sources import Bulk
@@ -41,8 +41,6 @@ _CONTEXT = 40
 _UIDS = re.compile(r"\d+(?:\.\d+){3,}")
 _DIGITS = re.compile(r"(?<!\d)\d{8}(?!\d)")
 _MOMENTS = re.compile(r"(?<!\d)\d{14}(?!\d)")
-_MONTHS = {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
-_MONTHS |= {"mär": 3, "mai": 5, "okt": 10, "dez": 12, "maj": 5}
 # Written by the de-identification itself.
 _OWN = frozenset((0x00120062, 0x00120063, 0x00120064, 0x00280303, 0x00020012, 0x00020013, 0x00020000, 0x00020001))
 
@@ -92,7 +90,8 @@ def certify(
     -------
     DataFrame
         One row a finding: ``output``, ``path``, ``kind``, ``found``, ``context``; none where all is well. Its ``attrs``
-        say how many ``files``, ``values`` and ``identifiers`` there were. An output that can't be read is a finding.
+        say how many ``files``, ``values`` and ``identifiers`` there were, and which originals could not be read. An
+        output that can't be read is a finding.
 
     Raises
     ------
@@ -108,7 +107,8 @@ def certify(
     import pandas as pd
 
     rules = Rules.of(profile)
-    known = _known(originals, rules, None if key is None else Pseudonyms.of(key), profile)
+    unread: list[str] = []
+    known = _known(originals, rules, None if key is None else Pseudonyms.of(key), profile, unread)
     findings: list[Finding] = []
     files = values = 0
     for label, ds in _data_sets(outputs):
@@ -126,6 +126,7 @@ def certify(
         "values": values,
         "identifiers": sum(map(len, (everything.names, everything.ids, everything.places, everything.dates)))
         + len(everything.uids),
+        "unread originals": unread,
     }
     return table
 
@@ -144,12 +145,15 @@ class _Known:
         return self.by_output.get(str(ds.get("SOPInstanceUID")), self.everything)
 
 
-def _known(originals: Source, rules: Rules, pseudonyms: Pseudonyms | None, profile: Profile) -> _Known:
+def _known(
+    originals: Source, rules: Rules, pseudonyms: Pseudonyms | None, profile: Profile, unread: list[str]
+) -> _Known:
     everything = Identifiers()
     by_patient: dict[str, Identifiers] = {}
     patients: dict[str, str] = {}
-    for _, ds in _data_sets(originals):
+    for label, ds in _data_sets(originals):
         if isinstance(ds, DicomError):
+            unread.append(label)
             continue
         found = Identifiers.of(ds, rules)
         everything |= found
@@ -233,15 +237,17 @@ def _chunks(value: bytes | Bulk) -> Iterator[bytes]:
 
 
 def _in_text(text: str, known: Identifiers) -> Iterator[tuple[str, str, str]]:
-    found_any = False
-    for kind, part in (("name", Identifiers(names=known.names)), ("id", Identifiers(ids=known.ids))):
+    taken: list[range] = []
+    for kind, part in (
+        ("name", Identifiers(names=known.names)),
+        ("id", Identifiers(ids=known.ids)),
+        ("place", Identifiers(places=known.places)),
+    ):
         for match in _matches(pattern_of(part), text):
-            found_any = True
-            yield kind, match[0], _around(text, match)
-    for match in _matches(pattern_of(Identifiers(places=known.places)), text):
-        found_any = True
-        yield "place", match[0], _around(text, match)
-    if not found_any:
+            if not any(match.start() in span for span in taken):
+                taken.append(range(*match.span()))
+                yield kind, match[0], _around(text, match)
+    if not taken:
         squashed = squash(text.encode())
         for token in known.tokens:
             if len(token) >= _LONG_TOKEN and token in squashed:
@@ -291,32 +297,6 @@ def _long_words(names: frozenset[str], ids: frozenset[str]) -> re.Pattern[bytes]
     }
     choices = sorted(re.escape(form) for form in encoded if len(form.replace(b"\0", b"")) >= 5)
     return re.compile(b"|".join(choices), re.IGNORECASE) if choices else None
-
-
-def days_of(text: str) -> set[str]:
-    """Return the days, as YYYYMMDD, that a text may mean: in European or American order, month by name.
-
-    Examples
-    --------
-    >>> sorted(days_of("05/03/2024")), days_of("3 May 2024"), days_of("2024-05-03")
-    (['20240305', '20240503'], {'20240503'}, {'20240503'})
-    """
-    digits = re.findall(r"\d+", text)
-    if (named := re.search(r"[^\W\d_]{3,}", text)) and len(digits) >= 2:
-        month = _MONTHS.get(named[0][:3].lower())
-        numbers = [f"{int(day):02d}" for day in digits[:1]]
-        return {f"{year}{month:02d}{day}" for day in numbers for year in _years(digits[-1])} if month else set()
-    joined = "".join(digits)
-    if re.match(r"(19|20)\d{2}", joined) and len(joined) >= 8 and len(digits[0]) >= 4:
-        return {joined[:8]}
-    if len(digits) >= 3:
-        first, second = (f"{int(number):02d}" for number in digits[:2])
-        return {f"{year}{m}{d}" for year in _years(digits[2]) for m, d in ((first, second), (second, first))}
-    return set()
-
-
-def _years(digits: str) -> tuple[str, ...]:
-    return (digits,) if len(digits) == 4 else (f"19{digits}", f"20{digits}")
 
 
 def _matches(pattern: re.Pattern[str] | None, text: str) -> Iterator[re.Match[str]]:

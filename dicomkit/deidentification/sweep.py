@@ -13,7 +13,7 @@ from dicomkit.deidentification.changes import Path
 from dicomkit.deidentification.identifiers import Identifiers, squash, telling_id, telling_words, words_of
 from dicomkit.deidentification.job import Job
 from dicomkit.deidentification.replacements import PSEUDONYMS
-from dicomkit.deidentification.text import pattern_of, tidy
+from dicomkit.deidentification.text import tidy, without
 from dicomkit.encoding.writer import iter_bytes
 from dicomkit.errors import ValueFormatError
 from dicomkit.sources import Bulk
@@ -105,9 +105,10 @@ def _without(element: Element, job: Job) -> Any:
     if value is None or isinstance(value, (Bulk, Fragments)):
         return value
     if vr in _TEXT:
-        return _each(value, lambda text: _without_text(text, pattern_of(job.identifiers)))
+        return _each(value, lambda text: _without_text(text, job.identifiers))
     if vr == "CS":
-        return _each(value, lambda text: _without_text(text, _certain(job.identifiers)))
+        # Defined terms may be words of a name: numbers only, and no names.
+        return _each(value, lambda text: _without_text(text, Identifiers(ids=job.identifiers.ids)))
     if vr == "UI":
         return _each(value, lambda uid: _without_id(uid, job))
     if vr in _BLOB:
@@ -126,16 +127,9 @@ def _each(value: Any, change: Any) -> Any:
     return None if not any(kept) else kept if isinstance(value, tuple) else kept[0]
 
 
-def _without_text(text: str, pattern: re.Pattern[str] | None) -> str:
-    if pattern is None:
-        return text
-    cleaned = pattern.sub(" ", text)
+def _without_text(text: str, identifiers: Identifiers) -> str:
+    cleaned = without(text, identifiers)
     return text if cleaned == text else tidy(cleaned)
-
-
-def _certain(identifiers: Identifiers) -> re.Pattern[str] | None:
-    """For code strings, whose defined terms may be words of a name: numbers only, and no names."""
-    return pattern_of(Identifiers(ids=identifiers.ids))
 
 
 def _without_id(uid: str, job: Job) -> str:

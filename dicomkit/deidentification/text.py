@@ -53,6 +53,8 @@ DATES = re.compile(
     r")(?![\d])",
     re.IGNORECASE,
 )
+_MONTH_NUMBERS = {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_MONTH_NUMBERS |= {"mär": 3, "mai": 5, "okt": 10, "dez": 12, "maj": 5}
 _CONTACT = re.compile(
     r"[\w.+-]+@[\w-]+\.[\w.-]+|(?:https?|ftp)://\S+|(?<![\d.])\+?\(?\d{2,4}\)?[-/ ]\d{3,4}[-/ ]\d{3,5}(?![\d.])"
 )
@@ -94,7 +96,36 @@ def clean_text(text: str, identifiers: Identifiers, *, dates: bool = True, chara
 def without(text: str, identifiers: Identifiers) -> str:
     """Return a text without what is known to identify, each replaced by a space."""
     pattern = pattern_of(identifiers)
-    return text if pattern is None else pattern.sub(" ", text)
+    cleaned = text if pattern is None else pattern.sub(" ", text)
+    if not identifiers.dates:
+        return cleaned
+    return DATES.sub(lambda match: match[0] if identifiers.dates.isdisjoint(days_of(match[0])) else " ", cleaned)
+
+
+def days_of(text: str) -> set[str]:
+    """Return the days, as YYYYMMDD, that a text may mean: in European or American order, month by name.
+
+    Examples
+    --------
+    >>> sorted(days_of("05/03/2024")), days_of("3 May 2024"), days_of("2024-05-03")
+    (['20240305', '20240503'], {'20240503'}, {'20240503'})
+    """
+    digits = re.findall(r"\d+", text)
+    if (named := re.search(r"[^\W\d_]{3,}", text)) and len(digits) >= 2:
+        month = _MONTH_NUMBERS.get(named[0][:3].lower())
+        numbers = [f"{int(day):02d}" for day in digits[:1]]
+        return {f"{year}{month:02d}{day}" for day in numbers for year in _years(digits[-1])} if month else set()
+    joined = "".join(digits)
+    if re.match(r"(19|20)\d{2}", joined) and len(joined) >= 8 and len(digits[0]) >= 4:
+        return {joined[:8]}
+    if len(digits) >= 3:
+        first, second = (f"{int(number):02d}" for number in digits[:2])
+        return {f"{year}{m}{d}" for year in _years(digits[2]) for m, d in ((first, second), (second, first))}
+    return set()
+
+
+def _years(digits: str) -> tuple[str, ...]:
+    return (digits,) if len(digits) == 4 else (f"19{digits}", f"20{digits}")
 
 
 def tidy(text: str) -> str:

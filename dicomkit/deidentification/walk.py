@@ -35,6 +35,7 @@ Mode = Literal["keep", "clean", "dummy"]
 """What happens to texts that no rule mentions: outside and inside of sequences that are cleaned or replaced."""
 
 DOCUMENT, DOCUMENT_LENGTH, MEDIA_TYPE = 0x00420011, 0x00420015, 0x00420012
+OVERLAY_DATA = 0x60003000
 GRAPHIC_ANNOTATIONS = 0x00700001
 PRIVATE_CHARACTERISTICS = 0x00080300
 CODE_MEANING = 0x00080104
@@ -165,6 +166,8 @@ def _applied(
         return _sequence(element, action, job, place, path, mode), action
     if vr_of(element.tag) == "SQ":
         return DROP, "X"  # items that can't be read can't be kept
+    if action == "C" and element.tag & 0xFF00FFFF == OVERLAY_DATA:
+        return element, "K"  # of a region of interest: groups of other overlays are gone
     if action == "C":
         made = cleaned_value(element, job)
         if made is not None:

@@ -87,7 +87,7 @@ class ScanElements(ScanItems):
         length = self._uint32(self.position + 4, level.big)
         kind = implied_kind(to_word(word))
         problem = f"no VR of PS3.5 in the header ({letters!r})"
-        if length <= room - 8 or (length == ALL_ONES and (kind & 0xFFFF == SQ or kind == 0)):
+        if length <= room - 8 or (length == ALL_ONES and self._peek(offset + 8, 4) == ITEM_BYTES[level.big]):
             self._repair(word, offset, problem, "read as implicit VR")
             self._element(level, word, kind, offset + 8, length)
         elif raw[6:8] == b"\0\0" and kind & 0xFFFF in _IMPLIED_LONG and self._holds(12):

@@ -203,7 +203,7 @@ class ScanItems(ScanState):
             else:
                 self._repair(word, at, "encapsulated pixel data without its delimiter", "ended with the last fragment")
                 break
-            if len(self.new_rows) > 4 * SMALL:
+            if len(self.new_rows) > SMALL:
                 self._flush()
         self._set_length(record, at - offset)
         self._go(at)

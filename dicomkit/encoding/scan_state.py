@@ -15,6 +15,7 @@ SMALL = 1 << 16
 FIRST_WINDOW = 1 << 14
 LARGEST_WINDOW = 1 << 20
 MOST_REPAIRS = 1000
+"""So many are listed; with a hundred times as many it is no data set."""
 
 
 class Level:
@@ -76,6 +77,7 @@ class ScanState:
         self.rows: Numbers = []
         self.windows: list[tuple[int, bytes]] = []
         self.repairs: list[Repair] = []
+        self.deviations = 0
         self.next_window = FIRST_WINDOW
         self.source = source = opened.source
         if isinstance(source, (MemorySource, InflatedSource)):
@@ -204,11 +206,14 @@ class ScanState:
     # What is wrong.
 
     def _repair(self, word: int | None, offset: int, problem: str, assumed: str) -> None:
-        if len(self.repairs) < MOST_REPAIRS:
+        self.deviations += 1
+        if self.deviations <= MOST_REPAIRS:
             self.repairs.append(Repair(None if word is None else Tag(to_word(word)), offset, problem, assumed))
-        elif len(self.repairs) == MOST_REPAIRS:
-            problem = f"more than {MOST_REPAIRS} deviations"
-            self.repairs.append(Repair(None, offset, problem, "tolerated too, but no longer listed"))
+        elif self.deviations == MOST_REPAIRS + 1:
+            more = f"more than {MOST_REPAIRS} deviations"
+            self.repairs.append(Repair(None, offset, more, "tolerated too, but no longer listed"))
+        elif self.deviations > 100 * MOST_REPAIRS:
+            self._unreadable(word or 0, offset, f"more than {100 * MOST_REPAIRS} deviations, the last: {problem}")
 
     def _unreadable(self, word: int, offset: int, problem: str) -> None:
         raise ReadError(

@@ -12,10 +12,11 @@ from dicomkit.dataset.index import ITEM, Index, to_word
 from dicomkit.encoding.headers import EXPLICIT, IMPLICIT, LENGTH, PLAIN_LONG, SHORT, SQ
 from dicomkit.encoding.implied_vr import implied_kinds
 from dicomkit.encoding.scan_elements import ScanElements
-from dicomkit.encoding.scan_state import LARGEST_WINDOW, SMALL, Level
+from dicomkit.encoding.scan_state import SMALL, Level
 from dicomkit.sources import Opened, OpenedFile
 from dicomkit.values.transfer_syntax import TransferSyntax
 
+_LONGEST_RUN = 1 << 18
 _MOST_FRAMES = 32
 _LONGEST_HEADERS = 22
 """How far the loop looks ahead: the headers of a sequence and its first item, and the next group."""
@@ -73,7 +74,7 @@ class _Scan(ScanElements):
         frames: list[list[int]] = []
         while not self.done and not (level := self.stack[-1]).implicit and level.big == big:
             data, position = self.data, self.position
-            end = min(level.item_end - self.base, position + LARGEST_WINDOW)
+            end = min(level.item_end - self.base, position + _LONGEST_RUN)
             item_flags = self._item_flags(level)
             try:
                 while True:
@@ -155,7 +156,7 @@ class _Scan(ScanElements):
         rows = self.new_rows
         while not self.done and (level := self.stack[-1]).implicit and level.big == big:
             data, position = self.data, self.position
-            end = min(level.item_end - self.base, position + LARGEST_WINDOW)
+            end = min(level.item_end - self.base, position + _LONGEST_RUN)
             while position < end:
                 try:
                     word, length = header(data, position)
@@ -177,7 +178,7 @@ class _Scan(ScanElements):
 
     def _end_of_run(self, level: Level) -> None:
         """A run of plain elements ended with its item, or is long enough to be put away."""
-        if len(self.new_rows) > 4 * SMALL:
+        if len(self.new_rows) > SMALL:
             self._flush()
         if self.base + self.position >= level.item_end:
             self._end_item(level)

@@ -70,7 +70,11 @@ def _run(ds: DataSet, tags: list[int], numbers: list[int]) -> Iterator[Element |
     if not numbers:
         return
     index = ds._records.index
-    kinds, sizes = [index.kind(number) for number in numbers], [index.length(number) for number in numbers]
+    first, last = numbers[0], numbers[-1]
+    if last - first + 1 == len(numbers):  # no sequence among them
+        kinds, sizes = index.rows[4 * first + 1 : 4 * last + 4 : 4], index.rows[4 * first + 2 : 4 * last + 4 : 4]
+    else:
+        kinds, sizes = [index.kind(number) for number in numbers], [index.length(number) for number in numbers]
     if ds._records.implicit_vr:
         headers = [8] * len(numbers)
     else:

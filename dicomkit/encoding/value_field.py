@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from dicomkit.sources import Bulk, MemorySource
+from dicomkit.sources import CHUNK, Bulk, MemorySource
 from dicomkit.values.fragments import Fragments
 
 _HEADER = struct.Struct("<HHI")
@@ -21,7 +21,7 @@ def value_field(value: bytes | Bulk | Fragments) -> Iterator[bytes]:
     'feff00e000000000feff00e0020000006162feffdde000000000'
     """
     if isinstance(value, bytes):
-        yield value
+        yield from (value[start : start + CHUNK] for start in range(0, len(value), CHUNK))
     elif isinstance(value, Bulk):
         yield from value.chunks()
     else:

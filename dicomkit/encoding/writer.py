@@ -26,6 +26,8 @@ IMPLEMENTATION_VERSION_NAME = f"DICOMKIT_{__version__}"[:16]
 _UNDEFINED = 0xFFFFFFFF
 _META_SYNTAX = TransferSyntax.of(EXPLICIT_VR_LITTLE_ENDIAN)
 _DEFAULT = Charset.of(None)
+_GENERATED = frozenset((0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013))
+"""The file meta elements that are always written anew."""
 
 
 def to_part10(ds: DataSet, transfer_syntax: str | TransferSyntax | None = None, *, anonymous: bool = False) -> bytes:
@@ -111,9 +113,9 @@ def _deflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _check_pixel_data(ds: DataSet, syntax: TransferSyntax) -> None:
-    if syntax.encapsulated is None or "PixelData" not in ds:
+    if syntax.encapsulated is None:
         return
-    value = ds.PixelData
+    value = ds.get("PixelData")
     if value is not None and isinstance(value, Fragments) != syntax.encapsulated:
         form = "encapsulated" if syntax.encapsulated else "native"
         raise UnsupportedError(f"{syntax.name} wants {form} pixel data", tag=0x7FE00010, hint="transcode it first")
@@ -125,9 +127,9 @@ def _meta(ds: DataSet, syntax: TransferSyntax, anonymous: bool, source_ae: str |
     if missing and not anonymous:
         raise ValueFormatError(f"a file needs {' and '.join(missing)}", hint="assign them")
     elements: dict[int, tuple[str, bytes]] = {}
-    for element in ds.meta.elements():
-        if element.tag >> 16 == 2 and element.vr != "SQ":
-            elements[element.tag] = element.vr, _raw(element, _META_SYNTAX, _DEFAULT)
+    for kept in ds.meta:
+        if kept.group == 2 and kept not in _GENERATED and (element := ds.meta.element(kept)).vr != "SQ":
+            elements[kept] = element.vr, _raw(element, _META_SYNTAX, _DEFAULT)
     elements[0x00020001] = "OB", b"\x00\x01"
     for tag, keyword in ((0x00020002, "SOPClassUID"), (0x00020003, "SOPInstanceUID")):
         if uid := identity[keyword]:
@@ -137,7 +139,6 @@ def _meta(ds: DataSet, syntax: TransferSyntax, anonymous: bool, source_ae: str |
     elements[0x00020013] = "SH", IMPLEMENTATION_VERSION_NAME.encode()
     if source_ae:
         elements[0x00020016] = "AE", encode_value("AE", source_ae)
-    elements.pop(0x00020000, None)
     parts: list[bytes] = []
     for tag, (vr, raw) in sorted(elements.items()):
         padded = raw + VRS[vr].pad[: len(raw) % 2]

@@ -258,7 +258,8 @@ def _in_blocks(attributes: list[_Attribute]) -> Iterator[tuple[Tag, _Attribute]]
             yield tag, attribute
             continue
         blocks = reserved.setdefault((tag.group, creator.strip(" ")), [])
-        places = [tag & 0xFFFF00FF | block << 8 for block in blocks if tag & 0xFF00 in (0, block << 8)]
+        own = [block for block in blocks if block == tag >> 8 & 0xFF] or blocks
+        places = [tag & 0xFFFF00FF | block << 8 for block in own]
         place = next((place for place in places if place not in taken), None)
         if place is None:
             first = tag.group << 8

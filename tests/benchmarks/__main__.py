@@ -19,12 +19,13 @@ import cases_pixels
 import cases_render
 import cases_scan
 import cases_volume
+import cases_writing
 import generate
 from peers import versions
 from report import page
 from timing import Case, Outcome, measure
 
-GROUPS = ("header", "scan", "volume", "frame", "render", "encoding", "pixels", "import")
+GROUPS = ("header", "scan", "volume", "frame", "render", "encoding", "pixels", "writing", "import")
 
 
 def main() -> int:
@@ -90,6 +91,8 @@ def _cases(folder: Path, options: argparse.Namespace, wanted: tuple[str, ...]) -
         yield from cases_pixels.cases(folder / "pixels", slices, size)
     if "render" in wanted:
         yield from cases_render.cases(_series(folder / "render", 2, size)[0])
+    if "writing" in wanted:
+        yield from cases_writing.cases(_series(folder / "writing", 20, 96), folder / "written")
     if "encoding" in wanted:
         known = folder / "encodings"
         yield from cases_encoding.cases(generate.encodings(known / str(len(list(folder.glob("encodings/*")))), size))

@@ -396,7 +396,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_any_json_is_read_or_refused(model: object) -> None:
     for given_ in (json.dumps(model), model):
         try:
@@ -460,7 +460,7 @@ def test_real_files_come_back(third: int) -> None:
 
 @needs_data
 def test_text_written_from_the_index_is_that_of_the_elements() -> None:
-    for path in all_dicom_files()[::4]:
+    for path in all_dicom_files()[::7]:
         try:
             ds = dk.read(path)
         except DicomError:
@@ -476,8 +476,8 @@ def comparable(model: dict[str, dict[str, object]]) -> dict[str, object]:
     """Reduce a model to what peers must agree on: numbers as numbers, empty names and values as none."""
     found: dict[str, object] = {}
     for tag, attribute in model.items():
-        if tag.endswith("0000") or tag.startswith("0002"):
-            continue
+        if tag.endswith("0000") or tag.startswith("0002") or tag == "7FE00010":
+            continue  # in encapsulated form pydicom leaves the delimiter out
         vr, values = attribute["vr"], list(attribute.get("Value", ()))  # type: ignore[call-overload]
         if vr == "SQ":
             values = [comparable(item) for item in values]
@@ -495,11 +495,12 @@ def comparable(model: dict[str, dict[str, object]]) -> dict[str, object]:
 
 
 @needs_data
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 @pytest.mark.parametrize("part", range(3))
 def test_pydicom_writes_the_same_and_reads_ours(part: int) -> None:
     pydicom = pytest.importorskip("pydicom")
     compared = 0
-    for path in all_dicom_files()[part::12]:
+    for path in all_dicom_files()[part::24]:
         try:
             ds = dk.read(path).drop("PixelData")
         except DicomError:
@@ -513,7 +514,7 @@ def test_pydicom_writes_the_same_and_reads_ours(part: int) -> None:
         assert set(map(int, again.keys())) == {int(tag) for tag in ds if tag.element}
         assert comparable(json.loads(again.to_json())) == comparable(to_json_model(ds)), path
         compared += 1
-    assert compared > 30
+    assert compared > 15
 
 
 DCM2JSON = [

@@ -83,7 +83,7 @@ def test_many_elements_of_all_sizes(tmp_path: Path, seed: int, implicit: bool) -
         if chance.random() < 0.85:
             size = min(size, 1000)
         made[0x00091000 + number] = ("OB" if not implicit else "UN", bytes([number % 256]) * size or None)
-    for number in range(30):
+    for _ in range(30):
         inner = {0x00080104: ("LO", "x" * chance.randrange(0, 64, 2) or None), 0x0008010D: ("UI", "1.2")}
         made[0x00400000 + 8 * chance.randrange(1, 100)] = ("SQ", [inner] * chance.randrange(4))
     made = {tag: field for tag, field in sorted(made.items()) if field[0] != "SQ" or not implicit}

@@ -311,7 +311,8 @@ def test_pydicom_dcmdump_and_gdcm_read_what_is_written(tmp_path: Path) -> None:
             tag for tag in dk.read(path) if tag.element
         ]
         run = subprocess.run([dcmdump, "-q", "+P", "StudyID", str(path)], capture_output=True, text=True, check=False)
-        assert run.returncode == 0 and "[7" in run.stdout, (path, run.stderr)
+        assert run.returncode == 0, (path, run.stderr)
+        assert "[7" in run.stdout, path
         reader = gdcm.Reader()
         reader.SetFileName(str(path))
         assert reader.Read(), path

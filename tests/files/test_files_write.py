@@ -110,7 +110,7 @@ def test_a_file_object_that_takes_little_at_a_time_gets_all() -> None:
 def test_a_read_only_folder_is_a_source_error(target: Path) -> None:
     target.parent.chmod(0o555)
     try:
-        with pytest.raises(SourceError, match="image.dcm"):
+        with pytest.raises(SourceError, match=r"image\.dcm"):
             dk.write(IMAGE, target)
     finally:
         target.parent.chmod(0o755)

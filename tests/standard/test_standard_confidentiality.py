@@ -45,7 +45,7 @@ def test_actions_are_those_that_the_standard_prints() -> None:
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:1] == "|"]
     printed = {}
     for row in rows:
-        if len(row) == COLUMNS - 1 and (tag := re.fullmatch(r"\(([0-9A-F]{4}),([0-9A-F]{4})\)", row[1])):
+        if len(row) == COLUMNS and (tag := re.fullmatch(r"\(([0-9A-F]{4}),([0-9A-F]{4})\)", row[1])):
             printed[int(tag[1] + tag[2], 16)] = (row[4], {o: c for o, c in zip(OPTIONS, row[5:], strict=False) if c})
     assert len(printed) > 640
     ours = {tag: (row.action, dict(row.options)) for tag, row in protected_attributes().items()}
