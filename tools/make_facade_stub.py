@@ -5,14 +5,17 @@ Usage: python tools/make_facade_stub.py > dicomkit/__init__.pyi
 
 from __future__ import annotations
 
-import dicomkit as dk
+from importlib import import_module
 
 HEAD = '"""What `dicomkit` gives, for type checkers and editors; the façade loads each name when it is first used."""'
 
 
+FACADE = vars(import_module("dicomkit"))
+
+
 def stub() -> str:
     """Give the text of the stub."""
-    lines = [f"from dicomkit import {name} as {name}" for name in dk._NAMESPACES]
+    lines = [f"from dicomkit import {name} as {name}" for name in FACADE["_NAMESPACES"]]
     for module, names in sorted(_names_by_module().items()):
         lines += [f"from {module} import {name} as {name}" for name in sorted(names, key=_isort_key)]
     return "\n".join([HEAD, "", *lines, ""])
@@ -20,7 +23,7 @@ def stub() -> str:
 
 def _names_by_module() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for name, module in dk._FACADE.items():
+    for name, module in FACADE["_FACADE"].items():
         found.setdefault(module, []).append(name)
     return found
 

@@ -24,7 +24,7 @@ from dicomkit.deidentification.rules import Rules
 from dicomkit.deidentification.text import DATES, days_of, pattern_of
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
-from dicomkit.sources import Bulk
+from dicomkit.sources import Bulk, open_source
 from dicomkit.tables.find_files import Place, find_files
 from dicomkit.values.fragments import Fragments
 
@@ -33,12 +33,13 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = "Place | DataSet | Iterable[Place | DataSet]"
 
+PIXEL_ATTRIBUTES = frozenset(("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
 _PREAMBLE = 128
 _LONG_TOKEN = 6
 _LONGEST_TEXT = 4096
 _OVERLAP = 256
 _CONTEXT = 40
-_UIDS = re.compile(r"\d+(?:\.\d+){3,}")
+_UIDS = re.compile(r"\d+(?:\.\d+)+")
 _DIGITS = re.compile(r"(?<!\d)\d{8}(?!\d)")
 _MOMENTS = re.compile(r"(?<!\d)\d{14}(?!\d)")
 # Written by the de-identification itself.
@@ -118,7 +119,8 @@ def certify(
             continue
         for place, value in _remains(label, ds):
             values += 1
-            findings += (Finding(label, place, *hit) for hit in _hits(value, known.of(ds), place))
+            pixels = place.rpartition(".")[2] in PIXEL_ATTRIBUTES
+            findings += (Finding(label, place, *hit) for hit in _hits(value, known.of(ds), pixels))
     table = pd.DataFrame(findings, columns=list(Finding._fields), dtype="string")
     everything = known.everything
     table.attrs = {
@@ -186,14 +188,13 @@ def _data_sets(source: Source) -> Iterator[tuple[str, DataSet | DicomError]]:
 
 def _remains(label: str, ds: DataSet) -> Iterator[tuple[str, Any]]:
     """Everything that is in a file, with its place: texts, numbers as text, and bytes."""
-    if ds.path is not None:
+    if ds.path == label:
         # The folders above are the user's own: only what the de-identification named counts.
         yield "(file name)", "/".join(label.replace("\\", "/").split("/")[-3:])
-        if "!/" not in label and "://" not in label:
-            with open(label, "rb") as file:
-                preamble = file.read(_PREAMBLE)
-            if preamble.strip(b"\0"):
-                yield "(preamble)", preamble
+        with open_source(label) as opened:
+            preamble = opened.read_at(0, _PREAMBLE)
+        if preamble.strip(b"\0"):
+            yield "(preamble)", preamble
     for path, element in (*ds.meta.walk(), *ds.walk()):
         if element.tag not in _OWN and element.vr != "SQ":
             yield from ((".".join(map(str, path)), value) for value in _values(element))
@@ -212,14 +213,14 @@ def _values(element: Element) -> Iterator[Any]:
         yield element.text if element.vr in ("DS", "IS") else "\\".join(map(str, parts))
 
 
-def _hits(value: Any, known: Identifiers, place: str) -> Iterator[tuple[str, str, str]]:
+def _hits(value: Any, known: Identifiers, pixels: bool) -> Iterator[tuple[str, str, str]]:
     """What of the identifiers is in a value: kind, text found, context."""
     if isinstance(value, str):
         yield from _in_text(value, known)
         return
     seen: set[tuple[str, str]] = set()
     for chunk in _chunks(value):
-        for kind, found, context in _in_bytes(chunk, known):
+        for kind, found, context in _in_bytes(chunk, known, pixels):
             if (kind, found.casefold()) not in seen:
                 seen.add((kind, found.casefold()))
                 yield kind, found, context
@@ -249,7 +250,7 @@ def _in_text(text: str, known: Identifiers) -> Iterator[tuple[str, str, str]]:
                 yield kind, match[0], _around(text, match)
     if not taken:
         squashed = squash(text.encode())
-        for token in known.tokens:
+        for token in Identifiers(known.names, known.ids, known.places).tokens:
             if len(token) >= _LONG_TOKEN and token in squashed:
                 yield "name or id", token.decode("utf-8", "replace"), text[: 2 * _CONTEXT]
                 break
@@ -262,9 +263,9 @@ def _in_text(text: str, known: Identifiers) -> Iterator[tuple[str, str, str]]:
             break
 
 
-def _in_bytes(data: bytes, known: Identifiers) -> Iterator[tuple[str, str, str]]:
-    """Search bytes as text where they are short, and for longer words in any encoding."""
-    if len(data) <= _LONGEST_TEXT or _is_text(data):
+def _in_bytes(data: bytes, known: Identifiers, pixels: bool) -> Iterator[tuple[str, str, str]]:
+    """Search bytes as text where they are short or look like it, and pixels and others for longer words."""
+    if not pixels and (len(data) <= _LONGEST_TEXT or _is_text(data)):
         plain = data.replace(b"\0", b"")
         texts = {plain.decode("latin-1"), plain.decode("utf-8", "ignore")}
         yield from dict.fromkeys(hit for text in sorted(texts) for hit in _in_text(text, known))

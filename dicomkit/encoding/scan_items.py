@@ -12,7 +12,8 @@ from dicomkit.dataset.index import (
     to_word,
 )
 from dicomkit.encoding.headers import ALL_ONES, IMPLICIT, LONG, MARKERS, SHORT, implicit_big, implicit_little
-from dicomkit.encoding.scan_state import SMALL, Level, ScanState
+from dicomkit.encoding.regular import SMALL
+from dicomkit.encoding.scan_state import Level, ScanState
 from dicomkit.standard.attributes import vr_table
 
 MAX_DEPTH = 100

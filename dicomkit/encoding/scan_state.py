@@ -5,13 +5,12 @@ from __future__ import annotations
 from dicomkit.dataset.index import ITEM, UNDEFINED_LENGTH, Index, Numbers, few, packed, to_word
 from dicomkit.dataset.repairs import Repair
 from dicomkit.encoding.headers import LENGTH, SQ
+from dicomkit.encoding.regular import SMALL
 from dicomkit.errors import ReadError
 from dicomkit.sources import InflatedSource, MemorySource, Opened, OpenedFile
 from dicomkit.values.tag import Tag
 from dicomkit.values.transfer_syntax import TransferSyntax
 
-SMALL = 1 << 16
-"""Values up to this size are kept in memory with the header."""
 FIRST_WINDOW = 1 << 14
 LARGEST_WINDOW = 1 << 20
 MOST_REPAIRS = 1000
@@ -65,12 +64,12 @@ class ScanState:
         opened: Opened | OpenedFile,
         start: int,
         syntax: TransferSyntax,
-        stop_before: int | None,
+        stop_before: int,
         window: tuple[int, bytes] | None,
     ) -> None:
         self.opened = opened
         self.syntax = syntax
-        self.stop_before = 1 << 32 if stop_before is None else stop_before
+        self.stop_before = stop_before
         self.size = size = opened.size
         self.done = False
         self.new_rows: list[int] = []

@@ -1,25 +1,27 @@
 """One pass over the bytes of a data set that records where each element is, nested items included, and decodes nothing.
 
-Well-formed elements take the two short loops here. Everything else (markers, sequences, encapsulated pixel data and
-every deviation of real files) goes through the methods below them, which note each deviation as a Repair.
+Well-formed elements take the short loop of regular.py, or the one here for implicit VR. Everything else (markers,
+sequences of undefined length, encapsulated pixel data and every deviation of real files) goes through the methods of
+scan_items.py and scan_elements.py, which note each deviation as a Repair.
 """
 
 from __future__ import annotations
 
 import struct
 
-from dicomkit.dataset.index import ITEM, Index, to_word
-from dicomkit.encoding.headers import EXPLICIT, IMPLICIT, LENGTH, PLAIN_LONG, SHORT, SQ
+from dicomkit.dataset.index import Index, to_word
+from dicomkit.encoding.headers import EXPLICIT, IMPLICIT, LONG
 from dicomkit.encoding.implied_vr import implied_kinds
+from dicomkit.encoding.regular import regular_elements
 from dicomkit.encoding.scan_elements import ScanElements
-from dicomkit.encoding.scan_state import SMALL, Level
+from dicomkit.encoding.regular import SMALL
+from dicomkit.encoding.scan_state import Level
 from dicomkit.sources import Opened, OpenedFile
 from dicomkit.values.transfer_syntax import TransferSyntax
 
 _LONGEST_RUN = 1 << 18
-_MOST_FRAMES = 32
 _LONGEST_HEADERS = 22
-"""How far the loop looks ahead: the headers of a sequence and its first item, and the next group."""
+"""How far the quick loop looks ahead: the headers of a sequence and its first item, and the next group."""
 _SMALLEST_VR = 0x4141
 """Lengths from here on may be a VR, where the dictionary was to tell it."""
 
@@ -44,11 +46,29 @@ def scan(
     ReadError
         When the bytes can't be followed any further; names the tag and the offset.
     """
-    return _Scan(opened, start, syntax, stop_before, window).run()
+    stop = 1 << 32 if stop_before is None else stop_before
+    if window is None or window[0] or syntax.implicit_vr:
+        return _Scan(opened, start, syntax, stop, window).run()
+    rows: list[int] = []
+    frames: list[list[int]] = []
+    position, end, row = regular_elements(
+        window[1], start, min(opened.size, _LONGEST_RUN), rows, frames, stop_group=stop >> 16, big=syntax.big_endian
+    )
+    if not frames and (position == opened.size or (row and row[1] in LONG and to_word(row[0]) >= stop)):
+        return _cut(Index(rows, opened.source, (window,), syntax), stop)
+    scan = _Scan(opened, start, syntax, stop, window)
+    scan.go_on(rows, frames, position, end)
+    return scan.run()
 
 
 class _Scan(ScanElements):
     """One pass over the elements, quick as long as they are regular."""
+
+    def go_on(self, rows: list[int], frames: list[list[int]], position: int, end: int) -> None:
+        """Take over from the quick loop."""
+        self.new_rows = rows
+        self.position = position
+        self._to_levels(frames, end, self.stack[-1])
 
     def run(self) -> Index:
         """Scan until the end, and return the index."""
@@ -59,74 +79,28 @@ class _Scan(ScanElements):
                 self._explicit_elements()
         return _cut(self._index(), self.stop_before)
 
-    # The two loops that nearly every element goes through.
-
     def _explicit_elements(self) -> None:
-        """Record elements in explicit VR, nested ones too, until the encoding changes or the data set ends.
-
-        Regular sequences of defined length are followed here; ``frames`` holds those that are open. Whatever needs more
-        care is left to the methods below, for which the frames become levels of the stack.
-        """
-        big, stop_group = self.stack[-1].big, self.stop_before >> 16
-        header, pair, long_length = EXPLICIT[big], IMPLICIT[big], LENGTH[big]
-        short, plain_long, sq = SHORT, PLAIN_LONG, SQ
-        rows = self.new_rows
-        frames: list[list[int]] = []
+        """Record elements in explicit VR, until the encoding changes or the data set ends."""
+        level = self.stack[-1]
+        big, stop_group, frames = level.big, self.stop_before >> 16, list[list[int]]()
         while not self.done and not (level := self.stack[-1]).implicit and level.big == big:
             data, position = self.data, self.position
             end = min(level.item_end - self.base, position + _LONGEST_RUN)
-            item_flags = self._item_flags(level)
-            try:
-                while True:
-                    while position < end:
-                        word, vr, length = row = header(data, position)
-                        if vr in short:
-                            rows.extend(row)
-                            position += 8
-                            rows.append(position)
-                            position += length
-                        elif vr in plain_long and (length := long_length(data, position + 8)[0]) <= SMALL:
-                            position += 12
-                            rows += (word, vr, length, position)
-                            position += length
-                        elif vr == sq and 8 <= (length := long_length(data, position + 8)[0]) <= end - position - 12:
-                            item, item_length = pair(data, position + 12)
-                            if item != ITEM or item_length > length - 8 or not data[position + 20 + big]:
-                                break
-                            if len(frames) > _MOST_FRAMES or (not frames and word & 0xFFFF >= stop_group):
-                                break
-                            record = len(rows)
-                            frames.append([end, position + 12 + length, record, record + 4])
-                            rows += (word, vr, length, position + 12, ITEM, item_flags, item_length, position + 20)
-                            position += 20
-                            end = position + item_length
-                        else:
-                            break
-                    if position != end or not frames:
-                        break
-                    sequence_end = frames[-1][1]
-                    if position == sequence_end:
-                        end = frames.pop()[0]
-                        continue
-                    item, item_length = pair(data, position)
-                    if item != ITEM or item_length > sequence_end - position - 8 or not data[position + 8 + big]:
-                        break
-                    frames[-1][3] = len(rows)
-                    position += 8
-                    end = position + item_length
-                    rows += (ITEM, item_flags, item_length, position)
-            except (struct.error, IndexError):  # the window ends within a header
-                self.position = position
-                level = self._to_levels(frames, end, level)
+            flags = self._item_flags(level)
+            at_top = stop_group if level.record < 0 else 1 << 16
+            position, end, row = regular_elements(
+                data, position, end, self.new_rows, frames, stop_group=at_top, item_flags=flags, big=big
+            )
+            self.position = position
+            level = self._to_levels(frames, end, level)
+            if row is None:  # the window ends within a header
                 left = self.size - self.base - position
                 if left < 8 or self.base + len(data) < self.size:
                     self._slide(min(max(left, 8), _LONGEST_HEADERS))
                     continue
-                word, vr, length = header(data, position)
-            self.position = position
-            level = self._to_levels(frames, end, level)
+                row = EXPLICIT[big](data, position)
             if position < end:
-                self._other_explicit(level, word, vr, length)
+                self._other_explicit(level, *row)
             else:
                 self._end_of_run(level)
 

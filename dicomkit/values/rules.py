@@ -19,8 +19,8 @@ from dicomkit.values.vr import VRS
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
-# The part of Unicode that an alphabetic group may use (PS3.5 6.2.1.2).
-_NOT_ALPHABETIC = re.compile(r"[^\u0020-\u1fff\u3001\u3002\u300c\u300d\u3099-\u309c\u30a0-\u30ff]")
+# The part of Unicode that an alphabetic group may use (PS3.5 6.2.1.2), and the half-width katakana of H.3.2.
+_NOT_ALPHABETIC = re.compile(r"[^\u0020-\u1fff\u3001\u3002\u300c\u300d\u3099-\u309c\u30a0-\u30ff\uff61-\uff9f]")
 _VM = re.compile(r"([0-9]+)(?:-([0-9]*)(n)?)?")
 
 _NAME_GROUPS = ("alphabetic", "ideographic", "phonetic")

@@ -147,7 +147,9 @@ def test_a_data_set_may_say_itself_which_private_elements_are_safe() -> None:
     )
     clean = dk.deidentify(ds, dk.BASIC_PROFILE.with_options("retain_safe_private"), key=KEY)
     assert (clean[0x00091001], clean[0x00091002], clean.get(0x00091003)) == ("a", "REMOVED", None)
-    all_safe = ds.assign({("PrivateDataElementCharacteristicsSequence", 0, "BlockIdentifyingInformationStatus"): "SAFE"})
+    all_safe = ds.assign(
+        {("PrivateDataElementCharacteristicsSequence", 0, "BlockIdentifyingInformationStatus"): "SAFE"}
+    )
     clean = dk.deidentify(all_safe, dk.BASIC_PROFILE.with_options("retain_safe_private"), key=KEY)
     assert (clean[0x00091002], clean[0x00091003]) == ("b", "c")
     assert "PrivateDataElementCharacteristicsSequence" not in dk.deidentify(ds, key=KEY)
@@ -262,7 +264,9 @@ def test_an_encapsulated_document_is_replaced_by_a_blank_one() -> None:
 
 @pytest.mark.parametrize("charset", ["ISO_IR 100", "ISO_IR 192", "ISO 2022 IR 87", "GB18030"])
 def test_names_in_other_character_sets(charset: str) -> None:
-    name = {"ISO_IR 100": "Müller^Jörg", "GB18030": "Wang^XiaoDong=王^小东"}.get(charset, "Yamada^Tarou=山田^太郎=やまだ^たろう")
+    name = {"ISO_IR 100": "Müller^Jörg", "GB18030": "Wang^XiaoDong=王^小东"}.get(
+        charset, "Yamada^Tarou=山田^太郎=やまだ^たろう"
+    )
     terms = ["", charset] if charset.startswith("ISO 2022") else charset
     text = name.replace("=", " ").replace("^", " ")
     ds = dk.DataSet(SpecificCharacterSet=terms, PatientName=name, StudyDescription=text, Manufacturer=text)

@@ -153,9 +153,7 @@ def test_recognizable_features_are_changed_by_a_function() -> None:
     assert "BurnedInAnnotation" not in clean
     for wrong in (lambda frame, ds: frame[:2], lambda frame, ds: 1 / 0):
         with pytest.raises(PixelError):
-            dk.deidentify(
-                image(ONES), dk.BASIC_PROFILE.with_options(clean_recognizable_visual_features=wrong), key=KEY
-            )
+            dk.deidentify(image(ONES), dk.BASIC_PROFILE.with_options(clean_recognizable_visual_features=wrong), key=KEY)
 
 
 def test_overlays_in_unused_bits_are_gone() -> None:

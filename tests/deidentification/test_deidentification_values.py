@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import dicomkit as dk
 from dicomkit.deidentification import Identifiers, Pseudonyms, clean_text, new_key
-from dicomkit.deidentification.identifiers import squash, telling_id
+from dicomkit.deidentification.identifiers import telling_id
 from dicomkit.deidentification.shifted_dates import shifted
 from dicomkit.deidentification.sweep import masked_bytes
 from dicomkit.deidentification.text import days_of, without

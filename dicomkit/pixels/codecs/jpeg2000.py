@@ -168,7 +168,7 @@ def encode(
 
 
 def _prepare() -> None:
-    """Use OpenJPH once before threads do: a check failed once where two began with it at the same time, cause unknown."""
+    """Use OpenJPH once before threads do: once, where two began with it together, a check failed, cause unknown."""
     with _FIRST_USE:
         _tables_made()
 
