@@ -39,8 +39,8 @@ and imagecodecs {imagecodecs}.
 (`tests/pixels/test_pixels_encode.py`, `tests/pixels/test_pixels_transcode.py`). Where a syntax
 loses, the outside decoder was compared on lossy output for JPEG only (grey images, within 1 of 255 or 4 of 4095);
 near-lossless JPEG-LS and lossy JPEG 2000, HTJ2K and JPEG XL are held against our own decoder. The largest difference
-is that of one smooth image with noise, of as many bits as the syntax holds up to 12: after `encode` and `decode`, without loss where
-the syntax can do that, and with the default loss.
+is that of one smooth image with noise, of as many bits as the syntax holds up to 12: after `encode` and `decode`,
+without loss where the syntax can do that, and with the default loss.
 
 | UID | Transfer syntax | Module | Bits | Signed | Oracles | Lossless: largest difference | With loss |
 |---|---|---|---|---|---|---|---|

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import Element
+from dicomkit.deidentification.dummies import dummy
 from dicomkit.deidentification.identifiers import (
     Identifiers,
     squash,
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = "Place | DataSet | Iterable[Place | DataSet]"
 
-PIXEL_ATTRIBUTES = frozenset(("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
+PIXEL_ATTRIBUTES = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
+_PIXELS = "pixels"
+_DUMMY_DATES = frozenset((dummy("DA"),))
 _PREAMBLE = 128
 _LONG_TOKEN = 6
 _LONGEST_TEXT = 4096
@@ -117,10 +120,10 @@ def certify(
         if isinstance(ds, DicomError):
             findings.append(Finding(label, "(file)", "unread", "", str(ds)))
             continue
-        for place, value in _remains(label, ds):
+        sought = known.of(ds)
+        for place, vr, value in _remains(label, ds):
             values += 1
-            pixels = place.rpartition(".")[2] in PIXEL_ATTRIBUTES
-            findings += (Finding(label, place, *hit) for hit in _hits(value, known.of(ds), pixels))
+            findings += (Finding(label, place, *hit) for hit in _hits(value, vr, sought))
     table = pd.DataFrame(findings, columns=list(Finding._fields), dtype="string")
     everything = known.everything
     table.attrs = {
@@ -186,18 +189,19 @@ def _data_sets(source: Source) -> Iterator[tuple[str, DataSet | DicomError]]:
                 yield path, error
 
 
-def _remains(label: str, ds: DataSet) -> Iterator[tuple[str, Any]]:
-    """Everything that is in a file, with its place: texts, numbers as text, and bytes."""
+def _remains(label: str, ds: DataSet) -> Iterator[tuple[str, str, Any]]:
+    """Everything that is in a file, with its place and VR: texts, numbers as text, and bytes."""
     if ds.path == label:
         # The folders above are the user's own: only what the de-identification named counts.
-        yield "(file name)", "/".join(label.replace("\\", "/").split("/")[-3:])
+        yield "(file name)", "LO", "/".join(label.replace("\\", "/").split("/")[-3:])
         with open_source(label) as opened:
             preamble = opened.read_at(0, _PREAMBLE)
         if preamble.strip(b"\0"):
-            yield "(preamble)", preamble
+            yield "(preamble)", "OB", preamble
     for path, element in (*ds.meta.walk(), *ds.walk()):
         if element.tag not in _OWN and element.vr != "SQ":
-            yield from ((".".join(map(str, path)), value) for value in _values(element))
+            vr = _PIXELS if element.tag in PIXEL_ATTRIBUTES else element.vr
+            yield from ((".".join(map(str, path)), vr, value) for value in _values(element))
 
 
 def _values(element: Element) -> Iterator[Any]:
@@ -213,14 +217,14 @@ def _values(element: Element) -> Iterator[Any]:
         yield element.text if element.vr in ("DS", "IS") else "\\".join(map(str, parts))
 
 
-def _hits(value: Any, known: Identifiers, pixels: bool) -> Iterator[tuple[str, str, str]]:
+def _hits(value: Any, vr: str, known: Identifiers) -> Iterator[tuple[str, str, str]]:
     """What of the identifiers is in a value: kind, text found, context."""
     if isinstance(value, str):
-        yield from _in_text(value, known)
+        yield from _in_text(value, vr, known)
         return
     seen: set[tuple[str, str]] = set()
     for chunk in _chunks(value):
-        for kind, found, context in _in_bytes(chunk, known, pixels):
+        for kind, found, context in _in_bytes(chunk, known, vr == _PIXELS):
             if (kind, found.casefold()) not in seen:
                 seen.add((kind, found.casefold()))
                 yield kind, found, context
@@ -237,10 +241,11 @@ def _chunks(value: bytes | Bulk) -> Iterator[bytes]:
         last = chunk[-_OVERLAP:]
 
 
-def _in_text(text: str, known: Identifiers) -> Iterator[tuple[str, str, str]]:
+def _in_text(text: str, vr: str, known: Identifiers) -> Iterator[tuple[str, str, str]]:
     taken: list[range] = []
     for kind, part in (
-        ("name", Identifiers(names=known.names)),
+        # The defined terms of code strings may be words of a name.
+        ("name", Identifiers(names=known.names if vr != "CS" else frozenset())),
         ("id", Identifiers(ids=known.ids)),
         ("place", Identifiers(places=known.places)),
     ):
@@ -248,17 +253,17 @@ def _in_text(text: str, known: Identifiers) -> Iterator[tuple[str, str, str]]:
             if not any(match.start() in span for span in taken):
                 taken.append(range(*match.span()))
                 yield kind, match[0], _around(text, match)
-    if not taken:
+    if not taken and any(map(str.isalpha, text)):
         squashed = squash(text.encode())
-        for token in Identifiers(known.names, known.ids, known.places).tokens:
-            if len(token) >= _LONG_TOKEN and token in squashed:
+        for token in _compounds(known.names, known.ids):
+            if token in squashed:
                 yield "name or id", token.decode("utf-8", "replace"), text[: 2 * _CONTEXT]
                 break
     for match in _UIDS.finditer(text):
         if match[0] in known.uids:
             yield "uid", match[0], _around(text, match)
     for match in (*DATES.finditer(text), *_DIGITS.finditer(text), *_MOMENTS.finditer(text)):
-        if any(day in known.dates for day in days_of(match[0])):
+        if days_of(match[0]) & known.dates - _DUMMY_DATES:
             yield "date", match[0], _around(text, match)
             break
 
@@ -268,7 +273,7 @@ def _in_bytes(data: bytes, known: Identifiers, pixels: bool) -> Iterator[tuple[s
     if not pixels and (len(data) <= _LONGEST_TEXT or _is_text(data)):
         plain = data.replace(b"\0", b"")
         texts = {plain.decode("latin-1"), plain.decode("utf-8", "ignore")}
-        yield from dict.fromkeys(hit for text in sorted(texts) for hit in _in_text(text, known))
+        yield from dict.fromkeys(hit for text in sorted(texts) for hit in _in_text(text, "UT", known))
         return
     pattern = _long_words(known.names, known.ids)
     for match in pattern.finditer(data) if pattern is not None else ():
@@ -283,6 +288,14 @@ def _is_text(data: bytes) -> bool:
     sample = data[:_LONGEST_TEXT].replace(b"\0", b"")
     printable = sum(byte >= 0x20 or byte in b"\r\n\t" for byte in sample)
     return bool(sample) and len(sample) * 2 >= min(len(data), _LONGEST_TEXT) and printable > 0.99 * len(sample)
+
+
+@lru_cache(256)
+def _compounds(names: frozenset[str], ids: frozenset[str]) -> tuple[bytes, ...]:
+    """Squashed names of several words, and IDs of letters and digits: found without regard to what touches them."""
+    texts = {"".join(words) for name in names for words in words_of(name) if len(words) > 1}
+    texts |= {text for text in ids if telling_id(text) and any(map(str.isalpha, text)) and any(map(str.isdigit, text))}
+    return tuple(sorted(token for token in {squash(text.encode()) for text in texts} if len(token) >= _LONG_TOKEN))
 
 
 @lru_cache(256)

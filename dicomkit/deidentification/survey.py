@@ -86,8 +86,8 @@ def _look_at(path: str) -> Seen:
         if DIRECTORY_RECORDS in ds:
             return Seen(path, size, modified, "a media directory (DICOMDIR): make a new one from the outputs")
         texts = tuple("\\".join(map(str, ds.all(tag))) for tag in _TAGS)
-        if not any(texts) and not len(ds):
-            return Seen(path, size, modified, "no DICOM instance")
+        if not len(ds) and not len(read(path)):
+            return Seen(path, size, modified, "no data elements")
         return Seen(path, size, modified, None, texts)
     except DicomError as error:
         error.path = None

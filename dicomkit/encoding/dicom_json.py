@@ -21,7 +21,7 @@ CHUNK = 1 << 20
 LIMIT = 1 << 28
 """How much text one instance of a stream may have, unless told otherwise."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_SPACE = re.compile(r"[ \t\r\n]*")
+_NO_SPACE = re.compile(r"[^ \t\r\n]")
 _LONGEST_TOKEN = 16
 
 
@@ -256,8 +256,8 @@ def _models(pieces: Iterator[str], limit: int) -> Iterator[Any]:
         passed += at
         text, at = text[at:] + "".join(pending), 0
         pending, size, wanted = [], 0, 0
-        while (at := _SPACE.match(text, at).end()) < len(text):  # type: ignore[union-attr]
-            found = text[at]
+        while (match := _NO_SPACE.search(text, at)) is not None:
+            found, at = match[0], match.start()
             if found not in expected:
                 raise ReadError(
                     f"{found!r} where one of {' '.join(expected) or 'nothing'} should be", offset=passed + at
@@ -279,6 +279,8 @@ def _models(pieces: Iterator[str], limit: int) -> Iterator[Any]:
             else:
                 at += 1
                 expected = {"[": "{]", ",": "{", "]": ""}[found]
+        else:
+            at = len(text)
     if expected and expected != "[{":
         raise ReadError("the JSON ends too early", offset=passed + len(text))
 

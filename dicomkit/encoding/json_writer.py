@@ -58,7 +58,6 @@ _PLAIN = {
         None if vr in TEXT_VRS else decoder_of(vr),
     )
     for vr, write in WRITERS.items()
-    if vr != "SS"
     for flag in (0, DICTIONARY_VR)
 }
 

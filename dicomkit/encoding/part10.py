@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from dicomkit.dataset.index import Index, to_word
 from dicomkit.dataset.repairs import Repair
 from dicomkit.encoding.headers import ALL_ONES, IMPLICIT, LONG, SHORT, explicit_little, implicit_little, length_little
 from dicomkit.encoding.implied_vr import implied_kind
+from dicomkit.encoding.regular import regular_elements
 from dicomkit.encoding.scan_state import FIRST_WINDOW
 from dicomkit.encoding.scanner import scan
 from dicomkit.errors import DicomError, ReadError, SourceError, TruncatedError
@@ -29,6 +29,7 @@ _VR_LETTERS = frozenset(vr.encode() for vr in VRS)
 _TRANSFER_SYNTAX_UID = to_word(0x00020010)
 _META = TransferSyntax.of(EXPLICIT_VR_LITTLE_ENDIAN)
 _LARGEST_META = 1 << 20
+_GROUP_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"
 
 
 class _Meta(NamedTuple):
@@ -94,36 +95,24 @@ def _start(head: bytes, repairs: list[Repair]) -> int:
 
 
 def _read_meta(opened: Opened | OpenedFile, head: bytes, start: int, repairs: list[Repair]) -> _Meta:
-    """Walk the elements of group 0002, whatever their group length says."""
-    rows: list[int] = []
-    at = start
-    try:
-        while True:
-            word, vr, length = row = explicit_little(head, at)
-            if word & 0xFFFF != 2:
-                break
-            if vr in SHORT:
-                rows.extend(row)
-                at += 8
-            else:
-                (length,) = length_little(head, at + 8)
-                rows += (word, vr, length)
-                at += 12
-                if vr not in LONG:
-                    return _read_odd_meta(opened, head, start, repairs)
-            rows.append(at)
-            at += length
-        place = rows.index(_TRANSFER_SYNTAX_UID)
-        if place % 4 or rows[0] != 2 or rows[2] != 4 or rows[3] + 4 + length_little(head, rows[3])[0] != at:
-            return _read_odd_meta(opened, head, start, repairs)
-    except (struct.error, ValueError):
-        return _read_odd_meta(opened, head, start, repairs)
-    length, offset = rows[place + 2 : place + 4]
-    return _Meta(Index(rows, opened.source, ((0, head),), _META), at, head[offset : offset + length])
+    """Find the elements of group 0002, regular ones by their group length."""
+    if head[start : start + 8] == _GROUP_LENGTH and start + 12 < len(head):
+        rows: list[int] = []
+        group_end = start + 12 + length_little(head, start + 8)[0]
+        end, _, _ = regular_elements(head, start, group_end, rows, [], stop_group=0)
+        if end == group_end < len(head) and rows[-4] & 0xFFFF == 2 and head[end : end + 2] != b"\x02\x00":
+            try:
+                place = rows.index(_TRANSFER_SYNTAX_UID)
+            except ValueError:
+                place = 1
+            if place % 4 == 0:
+                length, offset = rows[place + 2 : place + 4]
+                return _Meta(Index(rows, opened.source, ((0, head),), _META), end, head[offset : offset + length])
+    return _read_odd_meta(opened, head, start, repairs)
 
 
 def _read_odd_meta(opened: Opened | OpenedFile, head: bytes, start: int, repairs: list[Repair]) -> _Meta:
-    """The same for what is irregular, or too long for the first window."""
+    """Walk the elements of group 0002, whatever their group length says."""
     rows: list[int] = []
     at, found, uid = start, [], b""
     while head[at : at + 2] == b"\x02\x00":

@@ -6,8 +6,8 @@ from dicomkit.dataset.context import AMBIGUOUS_TABLE, AMBIGUOUS_WORD
 from dicomkit.dataset.index import to_word, vr_word
 from dicomkit.encoding.headers import ALL_ONES, EXPLICIT, IMPLICIT, ITEM_BYTES, LONG, MARKERS, SHORT, SQ, UN
 from dicomkit.encoding.implied_vr import implied_kind, private_vr
-from dicomkit.encoding.scan_items import ScanItems
 from dicomkit.encoding.regular import SMALL
+from dicomkit.encoding.scan_items import ScanItems
 from dicomkit.encoding.scan_state import Level
 from dicomkit.standard.attributes import vr_of, vr_table
 

@@ -12,9 +12,8 @@ import struct
 from dicomkit.dataset.index import Index, to_word
 from dicomkit.encoding.headers import EXPLICIT, IMPLICIT, LONG
 from dicomkit.encoding.implied_vr import implied_kinds
-from dicomkit.encoding.regular import regular_elements
+from dicomkit.encoding.regular import SMALL, regular_elements
 from dicomkit.encoding.scan_elements import ScanElements
-from dicomkit.encoding.regular import SMALL
 from dicomkit.encoding.scan_state import Level
 from dicomkit.sources import Opened, OpenedFile
 from dicomkit.values.transfer_syntax import TransferSyntax

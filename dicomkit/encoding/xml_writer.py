@@ -37,8 +37,13 @@ _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """What no document of XML 1.0 can hold."""
 
 
-def xml_pieces(ds: DataSet, bulk: BulkNames | None, path: Steps = ()) -> Iterator[str]:
+def xml_pieces(ds: DataSet, bulk: BulkNames | None, path: Steps = (), charset: Any = None) -> Iterator[str]:
     """Yield the text of each attribute of a data set, bulk data in pieces.
+
+    Parameters
+    ----------
+    charset
+        Specific Character Set of the data set around an item.
 
     Raises
     ------
@@ -49,18 +54,24 @@ def xml_pieces(ds: DataSet, bulk: BulkNames | None, path: Steps = ()) -> Iterato
     """
     if len(path) > 2 * MAX_DEPTH:
         raise UnsupportedError(f"sequences nested more than {MAX_DEPTH} deep", tag=path[0])
+    charset = ds.get(0x00080005) or charset
     for tag, vr, value in fields(ds):
         yield _head(tag, vr, _creator(ds, tag) if tag & 0x10000 else None)
         if vr == "SQ":
             for number, item in enumerate(value or ()):
                 yield f'<Item number="{number + 1}">'
-                yield from xml_pieces(item if isinstance(item, DataSet) else DataSet(item), bulk, (*path, tag, number))
+                inner = item if isinstance(item, DataSet) else DataSet(item)
+                yield from xml_pieces(inner, bulk, (*path, tag, number), charset)
                 yield "</Item>"
         elif vr in BULK_VRS or isinstance(value, Bulk):
             yield from _bulk(tag, vr, value, bulk, path)
         elif value is not None:
             try:
-                yield _inline_text(ds, vr, value) if vr in TEXT_VRS and _NO_XML.search(value) else _WRITERS[vr](value)
+                yield (
+                    _inline_text(charset, vr, value)
+                    if vr in TEXT_VRS and _NO_XML.search(value)
+                    else _WRITERS[vr](value)
+                )
             except ValueFormatError as error:
                 raise ValueFormatError(error.message, tag=tag, hint=error.hint) from None
             except (TypeError, ValueError, KeyError, AttributeError) as error:
@@ -120,10 +131,10 @@ def _bulk(tag: int, vr: str, value: Any, bulk: BulkNames | None, path: Steps) ->
     yield b2a_base64(pending, newline=False).decode("ascii") + "</InlineBinary>"
 
 
-def _inline_text(ds: DataSet, vr: str, text: str) -> str:
+def _inline_text(charset: Any, vr: str, text: str) -> str:
     """Text with control characters that XML can't hold, as the bytes of its value field."""
     values = tuple(text.split("\\")) if VRS[vr].multi else text
-    raw = encode_value(vr, values, charset=Charset.of(ds.outward(0x00080005)), strict=False)
+    raw = encode_value(vr, values, charset=Charset.of(charset), strict=False)
     return f"<InlineBinary>{b2a_base64(raw, newline=False).decode('ascii')}</InlineBinary>"
 
 

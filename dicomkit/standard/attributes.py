@@ -109,7 +109,24 @@ def tag_of(keyword: str) -> int | None:
     >>> hex(tag_of("PatientName")), hex(tag_of("OverlayData")), tag_of("Patient's Name")
     ('0x100010', '0x60003000', None)
     """
-    return _tags_by_keyword().get(keyword)
+    return tags_by_keyword().get(keyword)
+
+
+@cache
+def tags_by_keyword() -> Mapping[str, int]:
+    """Give the tag of every keyword, for a loop that can't afford a call per look-up.
+
+    Examples
+    --------
+    >>> hex(tags_by_keyword()["PatientName"])
+    '0x100010'
+    """
+    tags, keywords = _columns()[:2]
+    return {
+        keyword: _first_tag(tag) if "x" in tag else int(tag, 16)
+        for tag, keyword in zip(tags, keywords, strict=True)
+        if keyword
+    }
 
 
 def attribute_named(name: str) -> Attribute | None:
@@ -131,7 +148,7 @@ def keywords() -> tuple[str, ...]:
     >>> len(keywords()), keywords()[0]
     (5348, 'AITDeviceType')
     """
-    return tuple(sorted(_tags_by_keyword()))
+    return tuple(sorted(tags_by_keyword()))
 
 
 @cache
@@ -187,17 +204,6 @@ def _derived_attribute(tag: int) -> Attribute | None:
     return None
 
 
-@cache
-def _tags_by_keyword() -> dict[str, int]:
-    """The tag of every keyword, repeating groups included."""
-    tags, keywords = _columns()[:2]
-    return {
-        keyword: _first_tag(tag) if "x" in tag else int(tag, 16)
-        for tag, keyword in zip(tags, keywords, strict=True)
-        if keyword
-    }
-
-
 def _first_tag(mask: str) -> int:
     """The lowest tag of a mask that is neither a group length nor an entry of its own."""
     places = mask.count("x")
@@ -208,5 +214,5 @@ def _first_tag(mask: str) -> int:
 @cache
 def _attributes_by_name() -> dict[str, Attribute]:
     """Every attribute that has a keyword, by its name in lower case."""
-    found = (attribute(tag) for tag in _tags_by_keyword().values())
+    found = (attribute(tag) for tag in tags_by_keyword().values())
     return {known.name.casefold(): known for known in found if known}

@@ -73,9 +73,9 @@ class Part:
                 self._body.seek(offset)
                 yield self._body.read(size)
 
-    def parts(self, **how: object) -> Iterator[Part]:
-        """Yield the parts of a body that is multipart itself; takes what `read_parts` takes."""
-        return read_parts(str(self.media_type), self.chunks(), **how)  # type: ignore[arg-type]
+    def parts(self, *, spool_size: int = SPOOL_SIZE, limits: Limits = DEFAULT_LIMITS) -> Iterator[Part]:
+        """Yield the parts of a body that is multipart itself, as `read_parts` does."""
+        return read_parts(str(self.media_type), self.chunks(), spool_size=spool_size, limits=limits)
 
     def close(self) -> None:
         """Let go of the file of a large body, which is done anyway when the part is no longer used."""

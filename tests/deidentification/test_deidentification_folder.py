@@ -57,7 +57,7 @@ def test_all_files_are_written_and_the_others_told(source: Path, tmp_path: Path)
     assert digests(source) == before
     letter = table[table["status"] == "skipped"].iloc[0]
     assert letter["path"].endswith("letter.txt")
-    assert "no DICOM" in letter["error"]
+    assert "no DICOM data set" in letter["error"]
     outputs = sorted(digests(tmp_path / "clean"))
     assert outputs == sorted(table["output"].dropna())
     assert all(part.startswith("2.25.") for output in outputs for part in Path(output).parts)

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import math
+import pickle
 import subprocess
 import time
 import tracemalloc
@@ -168,6 +169,19 @@ def test_an_unresolved_uri_stays_a_value_that_says_what_is_missing() -> None:
         with pytest.raises(SourceError, match=r"not here.*http://pacs/bulk/1.*resolve="):
             use(ds.PixelData)
     assert ds.PixelData == from_json({"7FE00010": {"vr": "OW", "BulkDataURI": "http://pacs/bulk/1"}}).PixelData
+
+
+def test_a_data_set_with_a_uri_can_be_shown_edited_and_pickled() -> None:
+    ds = from_json({"00280010": {"vr": "US", "Value": [1]}, "7FE00010": {"vr": "OW", "BulkDataURI": "http://x/1"}})
+    assert "http://x/1" in str(ds)
+    assert "http://x/1" in ds._repr_html_()
+    assert pickle.loads(pickle.dumps(ds)).assign(Rows=2).PixelData.uri == "http://x/1"
+    resolved = from_json(to_json_model(ds), resolve=_two_bytes)
+    assert bytes(pickle.loads(pickle.dumps(resolved)).PixelData) == b"\0\1"
+
+
+def _two_bytes(uri: str) -> bytes:
+    return b"\0\1"
 
 
 @pytest.mark.parametrize("answer", [None, "text", 3])
@@ -701,3 +715,17 @@ def test_speed_beside_pydicom() -> None:
 
     assert best(lambda: pydicom.Dataset.from_json(text)) > 3 * best(lambda: from_json(text))
     assert best(theirs.to_json) > 2.5 * best(lambda: to_json(ds))
+
+
+def test_endless_white_space_takes_no_memory() -> None:
+    def spaces():
+        yield b"[{}"
+        for _ in range(200):
+            yield b" " * (1 << 16)
+        yield b"]"
+
+    tracemalloc.start()
+    assert len(list(iter_json(spaces()))) == 1
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 << 20

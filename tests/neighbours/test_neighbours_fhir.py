@@ -145,6 +145,13 @@ def test_what_is_missing_is_left_out() -> None:
     assert not {"started", "description", "referrer", "procedure"} & set(study)
 
 
+@pytest.mark.parametrize("release", ["R4", "R5"])
+def test_a_body_part_without_a_code_is_told_in_words(release: str) -> None:
+    (series,) = to_imaging_study([instance(1, BodyPartExamined="CHEST")], release=release)["series"]  # type: ignore[arg-type]
+    site = {"display": "CHEST"}
+    assert series["bodySite"] == (site if release == "R4" else {"concept": {"coding": [site]}})
+
+
 def test_errors() -> None:
     with pytest.raises(ValueFormatError, match="no instance"):
         to_imaging_study([])
