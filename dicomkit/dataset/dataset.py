@@ -11,7 +11,7 @@ from dicomkit.dataset.index import EMPTY_INDEX, Index
 from dicomkit.dataset.records import Records
 from dicomkit.dataset.repairs import Repairs
 from dicomkit.errors import MissingElementError, ValueFormatError
-from dicomkit.standard.attributes import keywords, tag_of
+from dicomkit.standard.attributes import keywords, tag_of, tags_by_keyword
 from dicomkit.values.tag import Tag
 from dicomkit.values.transfer_syntax import TransferSyntax
 
@@ -66,7 +66,9 @@ class DataSet(Mapping[Any, Any]):
     @classmethod
     def of_index(cls, index: Index, meta: Index | None = None) -> DataSet:
         """Make the DataSet of what a scanner found."""
-        return cls._of(Records(index, 0, len(index), None, 0, cls), {}, {}, meta)
+        ds = object.__new__(cls)
+        ds._fill(Records(index, 0, len(index.rows) // 4, None, 0, cls), {}, {}, meta)
+        return ds
 
     @classmethod
     def _of(
@@ -95,7 +97,7 @@ class DataSet(Mapping[Any, Any]):
         return value
 
     def __getattr__(self, keyword: str) -> Any:
-        tag = tag_of(keyword)
+        tag = tags_by_keyword().get(keyword)
         if tag is None:
             if keyword[:1].isupper():
                 raise self._missing(keyword)
@@ -339,10 +341,12 @@ class DataSet(Mapping[Any, Any]):
         if tag in self._overlay:
             element = self._overlay[tag]
             value = _NOTHING if element is None else element.value
-        elif (record := self._records.find(tag)) is None:
-            return _NOTHING
         else:
-            value = self._records.value(record, tag, self)
+            records = self._records
+            record = (records.places or records.positions()).get(tag >> 16 | (tag & 0xFFFF) << 16)
+            if record is None:
+                return _NOTHING
+            value = records.value(record, tag, self)
         self._values[tag] = value
         return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 from dicomkit.dataset.context import LUT_DESCRIPTORS, known_vr, resolve_vr
@@ -54,9 +55,11 @@ class Records:
         Whether the values are big-endian.
     flags
         Of the item: whether its content is in another encoding than the data set.
+    places
+        The record of each word, once ``positions`` was asked for it.
     """
 
-    __slots__ = ("_charset", "_positions", "big_endian", "flags", "index", "kind", "outer", "start", "stop")
+    __slots__ = ("_charset", "places", "big_endian", "flags", "index", "kind", "outer", "start", "stop")
 
     def __init__(
         self, index: Index, start: int, stop: int, outer: DataSet | None, flags: int, kind: type[DataSet]
@@ -68,28 +71,29 @@ class Records:
         self.flags = flags
         self.kind = kind
         self.big_endian = index.transfer_syntax.big_endian != bool(flags & BIG_ENDIAN)
-        self._positions: dict[int, int] | None = None
+        self.places: dict[int, int] | None = None
         self._charset: Charset | None = None
 
     def positions(self) -> dict[int, int]:
         """Return the record of each word; of two with the same tag the later one."""
-        if self._positions is None:
+        if self.places is None:
             index, record, stop = self.index, self.start, self.stop
-            words = index.words
-            found: dict[int, int] = {}
-            while record < stop:
-                try:
+            rows, words, offsets = index.rows, index.words, index.offsets
+            places: dict[int, int] = {}
+            try:
+                while True:
                     item = words.index(ITEM, record, stop)
-                except ValueError:
-                    item = stop
-                found.update(zip(words[record:item], range(record, item), strict=False))
-                record = index.end(item - 1) if item < stop else stop
-            self._positions = found
-        return self._positions
+                    places.update(zip(words[record:item], range(record, item), strict=False))
+                    sequence = 4 * item - 4
+                    record = bisect_right(offsets, rows[sequence + 2] + rows[sequence + 3], item)
+            except ValueError:  # no more items
+                places.update(zip(words[record:stop], range(record, stop), strict=False))
+            self.places = places
+        return self.places
 
     def find(self, tag: int) -> int | None:
         """Return the record of a tag."""
-        return (self._positions or self.positions()).get(tag >> 16 | (tag & 0xFFFF) << 16)
+        return (self.places or self.positions()).get(tag >> 16 | (tag & 0xFFFF) << 16)
 
     def tags(self) -> list[int]:
         """Return the tags, unsorted."""

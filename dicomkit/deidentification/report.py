@@ -20,7 +20,7 @@ from dicomkit.deidentification.identifiers import (
     words_of,
 )
 from dicomkit.deidentification.profile import BASIC_PROFILE, Profile
-from dicomkit.deidentification.pseudonyms import Pseudonyms
+from dicomkit.deidentification.pseudonyms import Pseudonyms, patient_of
 from dicomkit.deidentification.rules import Rules
 from dicomkit.deidentification.text import DATES, days_of, pattern_of
 from dicomkit.errors import DicomError
@@ -162,7 +162,7 @@ def _known(
             continue
         found = Identifiers.of(ds, rules)
         everything |= found
-        patient = str(ds.get("PatientID"))
+        patient = patient_of(ds)
         by_patient[patient] = by_patient.get(patient, Identifiers()) | found
         uid = str(ds.get("SOPInstanceUID"))
         if pseudonyms is not None:

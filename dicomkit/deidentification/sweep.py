@@ -92,9 +92,9 @@ def _swept(ds: DataSet, job: Job, place: tuple[int, ...], path: Path) -> DataSet
 
 
 def _left_alone(tag: Tag, job: Job, place: tuple[int, ...]) -> bool:
-    """What the user has decided about, and pseudonyms."""
+    """What the user has decided about, pseudonyms, and creators of private blocks that are kept."""
     rules = job.rules
-    if tag in PSEUDONYMS or tag in rules.everywhere or (*place, tag) in rules.by_path:
+    if tag.is_private_creator or tag in PSEUDONYMS or tag in rules.everywhere or (*place, tag) in rules.by_path:
         return True
     return tag.is_private and any(numbered & 0xFF == tag & 0xFF for _, numbered in rules.private)
 

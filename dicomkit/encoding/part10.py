@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.index import Index, to_word
@@ -30,14 +30,11 @@ _TRANSFER_SYNTAX_UID = to_word(0x00020010)
 _META = TransferSyntax.of(EXPLICIT_VR_LITTLE_ENDIAN)
 _LARGEST_META = 1 << 20
 _GROUP_LENGTH = b"\x02\x00\x00\x00UL\x04\x00"
+_REGULAR_START = b"DICM" + _GROUP_LENGTH
 
 
-class _Meta(NamedTuple):
-    """The file meta information: its elements, where they end, and the bytes of the transfer syntax UID."""
-
-    elements: Index | None
-    end: int
-    transfer_syntax: bytes
+_Meta: TypeAlias = "tuple[Index | None, int, bytes]"
+"""The file meta information: its elements, where they end, and the bytes of the transfer syntax UID."""
 
 
 def parse(
@@ -67,7 +64,7 @@ def parse(
 def _parse(opened: Opened | OpenedFile, stop_before: int | None, given: str | None) -> DataSet:
     head = opened.read_at(0, FIRST_WINDOW)
     repairs: list[Repair] = []
-    start = _start(head, repairs)
+    start = 132 if head[128:140] == _REGULAR_START else _start(head, repairs)
     meta, start, uid = _read_meta(opened, head, start, repairs)
     declared = TransferSyntax.of(given) if given is not None else _declared(uid, repairs) if uid else None
     if declared is not None and declared.deflated:
@@ -107,7 +104,7 @@ def _read_meta(opened: Opened | OpenedFile, head: bytes, start: int, repairs: li
                 place = 1
             if place % 4 == 0:
                 length, offset = rows[place + 2 : place + 4]
-                return _Meta(Index(rows, opened.source, ((0, head),), _META), end, head[offset : offset + length])
+                return Index(rows, opened.source, ((0, head),), _META), end, head[offset : offset + length]
     return _read_odd_meta(opened, head, start, repairs)
 
 
@@ -139,13 +136,13 @@ def _read_odd_meta(opened: Opened | OpenedFile, head: bytes, start: int, repairs
             head = opened.read_at(0, min(2 * at + 1024, opened.size, _LARGEST_META))
     if not rows:
         repairs.append(Repair(None, start, "no file meta information (PS3.10 7.1)", "the bytes tell the encoding"))
-        return _Meta(None, start, uid)
+        return None, start, uid
     if rows[0] != 0x00000002:
         found.append(Repair(Tag(0x00020000), start, "no group length in the file meta information", "walked instead"))
     elif rows[2] == 4 and (announced := rows[3] + 4 + length_little(head, rows[3])[0]) != at:
         problem = f"the file meta group length leads to {announced}, the group ends at {at}"
         found.append(Repair(Tag(0x00020000), start, problem, "believed the elements"))
-    return _Meta(Index(rows, opened.source, ((0, head),), _META, tuple(found)), at, uid)
+    return Index(rows, opened.source, ((0, head),), _META, tuple(found)), at, uid
 
 
 def _declared(uid: bytes, repairs: list[Repair]) -> TransferSyntax | None:

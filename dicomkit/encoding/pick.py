@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from dicomkit.dataset.index import ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER, to_word, vr_word
 from dicomkit.encoding.implied_vr import implied_kinds
-from dicomkit.encoding.scan_state import FIRST_WINDOW, SMALL
+from dicomkit.encoding.regular import SMALL
+from dicomkit.encoding.scan_state import FIRST_WINDOW
 from dicomkit.values.transfer_syntax import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,

@@ -69,7 +69,7 @@ def _texts(
 def _names(values: Sequence[Any]) -> Any:
     names: list[str] = []
     for value in values:
-        if isinstance(value, Mapping):
+        if type(value) is dict or isinstance(value, Mapping):
             groups = [value.get(group) or "" for group in NAME_GROUPS]
             value = "=".join(groups).rstrip("=") if groups[1] or groups[2] else groups[0]
         elif value is None:
@@ -122,6 +122,8 @@ def _float(value: Any) -> float:
 
 
 def _doubles(values: Sequence[Any]) -> Any:
+    if len(values) == 1 and type(values[0]) is float:
+        return values[0]
     numbers = tuple(values) if set(map(type, values)) == {float} else tuple(map(_float, values))
     return numbers if len(numbers) > 1 else numbers[0]
 
@@ -133,6 +135,8 @@ def _singles(values: Sequence[Any]) -> Any:
 
 
 def _decimals(values: Sequence[Any]) -> tuple[Any, bytes | None]:
+    if len(values) == 1 and type(values[0]) is float:
+        return values[0], None
     kinds = set(map(type, values))
     if kinds == {float}:
         return tuple(values) if len(values) > 1 else values[0], None

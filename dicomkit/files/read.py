@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from functools import lru_cache
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.index import Index
@@ -52,7 +53,7 @@ def read(
     >>> read(bytes.fromhex("080060004353020043540800700 04c4f0400 41434d45".replace(" ", ""))).Modality
     'CT'
     """
-    stop = None if stop_before is None else Tag.of(stop_before)
+    stop = _tag(stop_before) if isinstance(stop_before, str) else None if stop_before is None else Tag.of(stop_before)
     wanted = None if only is None else frozenset(map(Tag.of, only))
     with open_source(source) as opened:
         if wanted is not None and transfer_syntax is None:
@@ -63,6 +64,7 @@ def read(
     return ds if wanted is None else ds.drop(*(tag for tag in ds if tag not in wanted))
 
 
+_tag = lru_cache(64)(Tag.of)  # the quickest way, for "PixelData" above all
 _CONTEXT = frozenset((0x00080005, 0x00280103))
 """What other elements may need to be understood: the character set, and the sign of pixels."""
 

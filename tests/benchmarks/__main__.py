@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import cases_deidentify
 import cases_encoding
 import cases_frame
 import cases_header
@@ -25,7 +26,7 @@ from peers import versions
 from report import page
 from timing import Case, Outcome, measure
 
-GROUPS = ("header", "scan", "volume", "frame", "render", "encoding", "pixels", "writing", "import")
+GROUPS = ("header", "scan", "volume", "frame", "render", "encoding", "pixels", "writing", "deidentify", "import")
 
 
 def main() -> int:
@@ -93,6 +94,9 @@ def _cases(folder: Path, options: argparse.Namespace, wanted: tuple[str, ...]) -
         yield from cases_render.cases(_series(folder / "render", 2, size)[0])
     if "writing" in wanted:
         yield from cases_writing.cases(_series(folder / "writing", 20, 96), folder / "written")
+    if "deidentify" in wanted:
+        files = _series(folder / "deidentify", 100 if options.quick else 1000, 96)
+        yield from cases_deidentify.cases(files, folder / "deidentified")
     if "encoding" in wanted:
         known = folder / "encodings"
         yield from cases_encoding.cases(generate.encodings(known / str(len(list(folder.glob("encodings/*")))), size))

@@ -18,11 +18,12 @@ def _optional(name: str) -> Any:
 
 pydicom = import_module("pydicom")
 SimpleITK = _optional("SimpleITK")
+dicomanonymizer = _optional("dicomanonymizer")
 dicomsdl = _optional("dicomsdl")
 fastdicom = _optional("fastdicom")
 gdcm = _optional("gdcm")
 
-__all__ = ["SimpleITK", "dicomsdl", "dk", "fastdicom", "gdcm", "pydicom", "versions"]
+__all__ = ["SimpleITK", "dicomanonymizer", "dicomsdl", "dk", "fastdicom", "gdcm", "pydicom", "versions"]
 
 _DISTRIBUTIONS = (
     "dicomkit",
@@ -30,6 +31,7 @@ _DISTRIBUTIONS = (
     "SimpleITK",
     "dicomsdl",
     "fastdicom",
+    "dicom-anonymizer",
     "python-gdcm",
     "numpy",
     "pandas",
