@@ -14,10 +14,8 @@ MOST_DEVIATIONS = 1000
 def deviations(index: Index) -> tuple[Repair, ...]:
     """List the repairs of the scanner and what deviates besides, in the order of offsets."""
     found = []
-    cut = {repair.offset for repair in index.repairs}
     for tag, offset, problem, assumed in _deviations(index):
-        if offset not in cut:
-            found.append(Repair(Tag(tag), offset, problem, assumed))
+        found.append(Repair(Tag(tag), offset, problem, assumed))
         if len(found) == MOST_DEVIATIONS:
             found.append(Repair(None, offset, f"more than {MOST_DEVIATIONS} deviations", "no longer listed"))
             break
@@ -27,6 +25,7 @@ def deviations(index: Index) -> tuple[Repair, ...]:
 def _deviations(index: Index) -> Iterator[tuple[int, int, str, str]]:
     """Walk all records, with the last tag, the tags and the end of each level that is open."""
     rows = index.rows
+    cut = {repair.offset for repair in index.repairs}
     last, seen = -1, set[int]()
     levels = [(1 << 63, last, seen)]
     for at in range(0, len(rows), 4):
@@ -34,7 +33,7 @@ def _deviations(index: Index) -> Iterator[tuple[int, int, str, str]]:
         while offset > levels[-1][0]:
             _, last, seen = levels.pop()
         tag = to_word(word)
-        if length & 1 and not kind & UNDEFINED_LENGTH:
+        if length & 1 and not kind & UNDEFINED_LENGTH and offset not in cut:
             yield tag, offset, f"a length of {length} is odd (PS3.5 7.1.1)", "read as it is"
         if word == ITEM:
             levels.append((offset + length, last, seen))

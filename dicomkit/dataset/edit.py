@@ -32,6 +32,7 @@ def changes(given: Any, by_keyword: Mapping[str, Any], kind: type[DataSet]) -> d
     else:
         pairs = ((element.tag, element) for element in given)
     for key, value in (*pairs, *by_keyword.items()):
+        key = _unwrapped(key)
         if _is_path(key):
             found[key] = value
         else:
@@ -56,7 +57,7 @@ def assign(ds: DataSet, edits: Mapping[Any, Any]) -> DataSet:
 def drop(ds: DataSet, keys: Iterable[Any]) -> DataSet:
     """Return ``ds`` without some elements."""
     overlay, paths = dict(ds._overlay), []
-    for key in keys:
+    for key in map(_unwrapped, keys):
         if _is_path(key):
             paths.append(key)
         else:
@@ -97,6 +98,11 @@ def map_elements(ds: DataSet, function: Callable[[Element], Any]) -> DataSet:
 def _still_valid(ds: DataSet, overlay: Mapping[int, Element | None]) -> dict[int, Any]:
     """The values already decoded that the edit leaves as they are."""
     return {tag: value for tag, value in ds._values.copy().items() if tag not in overlay}
+
+
+def _unwrapped(key: Any) -> Any:
+    """Take the path of an element at the top, as ``walk`` gives it, for its key."""
+    return key[0] if isinstance(key, tuple) and len(key) == 1 else key
 
 
 def _is_path(key: Any) -> bool:

@@ -34,6 +34,7 @@ BULK_SIZE = 1 << 16
 """Values of O* VRs and UN larger than this stay where they are, as Bulk."""
 _SPECIFIC_CHARACTER_SET = 0x00080005
 _NAMES = {vr_word(vr): vr for vr in (*VRS, "xs", "lt", "ox")}
+_UN = vr_word("UN")
 _BULK = frozenset(vr.name for vr in VRS.values() if vr.kind == "bulk")
 _CHARSET = frozenset(vr.name for vr in VRS.values() if vr.charset)
 _PLAIN = {
@@ -59,7 +60,7 @@ class Records:
         The record of each word, once ``positions`` was asked for it.
     """
 
-    __slots__ = ("_charset", "places", "big_endian", "flags", "index", "kind", "outer", "start", "stop")
+    __slots__ = ("_charset", "big_endian", "flags", "index", "kind", "outer", "places", "start", "stop")
 
     def __init__(
         self, index: Index, start: int, stop: int, outer: DataSet | None, flags: int, kind: type[DataSet]
@@ -139,7 +140,7 @@ class Records:
                 return Bulk(index.source, offset, length)
             return index.read(offset, length) or None
         charset = self.charset(around) if vr in _CHARSET else _DEFAULT
-        value = decoder_of(vr)(index.read(offset, length), self.big_endian, charset)
+        value = decoder_of(vr)(index.read(offset, length), self._is_big_endian(kind), charset)
         if tag in LUT_DESCRIPTORS and vr == "SS" and isinstance(value, tuple) and len(value) == 3:
             return value[0] & 0xFFFF, value[1], value[2] & 0xFFFF  # PS3.3 C.11.1.1: the outer two are unsigned
         return value
@@ -149,10 +150,14 @@ class Records:
         index = self.index
         vr, vr_origin = self.vr(record, tag, around)
         offset, length = index.offset(record), index.length(record)
-        origin = Origin(offset, length, vr_origin, self.big_endian, self.charset(around))
+        origin = Origin(offset, length, vr_origin, self._is_big_endian(index.kind(record)), self.charset(around))
         if length > BULK_SIZE or vr == "SQ" or isinstance(value, Fragments):
             return Element(tag, vr, value, Bulk(index.source, offset, length), origin)
         return Element(tag, vr, value, index.fetch(record), origin)
+
+    def _is_big_endian(self, kind: int) -> bool:
+        """Whether a value is: one that was written as UN is little-endian in any data set (PS3.5 6.2.2)."""
+        return self.big_endian and kind & 0xFFFF != _UN
 
     def charset(self, around: DataSet) -> Charset:
         """Return the character set in force: the data set's own, or that of the one around it (PS3.5 6.1.2.5)."""

@@ -187,7 +187,7 @@ def applied(
     job = Job.of(ds, rules, pseudonyms, known, record)
     image, syntax = _image(ds, job)
     result = without_identity(without_comments(image), job)
-    result, parts = swept(_marked(result, ds, profile, job), syntax, job)
+    result, parts = swept(_marked(result, ds, profile, job), ds, syntax, job)
     notes: tuple[str, ...] = ()
     if ds.get("BurnedInAnnotation") == "YES" and not profile.clean_pixel_data:
         notes = ("BurnedInAnnotation is YES, and the pixels are not cleaned",)
@@ -247,7 +247,7 @@ def _marked(ds: DataSet, original: DataSet, profile: Profile, job: Job) -> DataS
         if is_method(item.get("CodingSchemeDesignator"), item.get("CodeValue"))
     )
     stated = {item.CodeValue for item in codes}
-    new = tuple(code for code in profile.methods if code.value not in stated)
+    new = tuple(code for code in job.rules.methods if code.value not in stated)
     methods = tuple(text for text in map(str, ds.all("DeidentificationMethod")) if text != _METHOD)
     has_pixels = "PixelData" in ds
     marks = [

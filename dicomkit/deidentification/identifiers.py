@@ -80,7 +80,7 @@ class Identifiers:
             the profile mentions.
         """
         found: dict[str, set[str]] = {entry.name: set() for entry in fields(cls)}
-        options = rules.profile.options
+        options = rules.options
         kinds = _spoken_kinds(options) if spoken else _kinds(options)
         _collect(ds, kinds, _speaking_sequences() if spoken else None, found)
         return cls(**{kind: frozenset(texts) for kind, texts in found.items()})
@@ -107,7 +107,7 @@ class Identifiers:
 
 def kind_of(tag: int, rules: Rules) -> str | None:
     """Tell as what kind of identifier the values of an attribute count; None for those that identify nobody."""
-    return _kinds(rules.profile.options).get(tag)
+    return _kinds(rules.options).get(tag)
 
 
 def identifiers_from(texts: Iterable[tuple[str, str]]) -> Identifiers:
@@ -230,13 +230,13 @@ def _collect(
     ds: DataSet, kinds: Mapping[int, str], mentioned: frozenset[int] | None, found: dict[str, set[str]]
 ) -> None:
     """Collect from a data set, and from the items of sequences: of all, or of those mentioned."""
+    tags = frozenset(ds)
+    for tag in tags & kinds.keys():
+        for value in ds.all(tag):
+            _add(kinds[tag], value, found)
     vrs = vr_table()
-    for tag in ds:
-        kind = kinds.get(tag)
-        if kind is not None:
-            for value in ds.all(tag):
-                _add(kind, value, found)
-        elif vrs.get(tag) == "SQ" and tag != _FRAMES and (mentioned is None or tag in mentioned):
+    for tag in tags & mentioned if mentioned is not None else tags - kinds.keys():
+        if vrs.get(tag) == "SQ" and tag != _FRAMES:
             for item in ds.all(tag):
                 if hasattr(item, "elements"):
                     _collect(item, kinds, mentioned, found)

@@ -82,7 +82,7 @@ class Pseudonyms:
 
     def code(self, purpose: str, text: str) -> str:
         """Return twelve letters and digits that stand for a text."""
-        return b32encode(self.digest(purpose, text.strip(" \0").casefold())).decode("ascii")[:_CODE_LENGTH]
+        return _code(self, purpose, text.strip(" \0").casefold())
 
     def shift(self, patient: str) -> int:
         """Return by how many days the dates of a patient move: into the past, by a month to ten years."""
@@ -102,6 +102,11 @@ def _other_uid(pseudonyms: Pseudonyms, uid: str) -> UID:
         return UID(uid)
     number = int.from_bytes(pseudonyms.digest("uid", uid)[:16], "big")
     return UID(f"{UUID_ROOT}.{number & ~_VERSION & ~_VARIANT | 0x8 << 76 | 0b10 << 62}")
+
+
+@lru_cache(1 << 14)
+def _code(pseudonyms: Pseudonyms, purpose: str, text: str) -> str:
+    return b32encode(pseudonyms.digest(purpose, text)).decode("ascii")[:_CODE_LENGTH]
 
 
 def patient_of(ds: DataSet) -> str:

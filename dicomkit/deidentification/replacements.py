@@ -59,7 +59,10 @@ def other_uid(element: Element, job: Job) -> Made:
     if element.vr != "UI" or not all(value is None or isinstance(value, str) for value in values):
         return DROP  # a UID that can't be read can't be kept
     made = tuple(job.pseudonyms.uid(value) for value in values if value)
-    return element if made == values else Element(element.tag, "UI", made if len(made) != 1 else made[0])
+    if made == values:
+        return element
+    raw = "\\".join(made).encode("ascii")
+    return Element(element.tag, "UI", made if len(made) != 1 else made[0], raw)
 
 
 def cleaned_value(element: Element, job: Job) -> Made | None:
@@ -110,5 +113,6 @@ def _of(element: Element, value: Any) -> Element:
 
 @lru_cache(4096)
 def _fixed(tag: Tag, vr: str, value: Any) -> Element:
-    """An element that is the same in many data sets."""
-    return Element.of(tag, value, vr)
+    """An element that is the same in many data sets, encoded once: codes and dummies are ASCII."""
+    made = Element.of(tag, value, vr)
+    return Element(tag, vr, made.value, value.encode("ascii")) if isinstance(value, str) else made

@@ -9,9 +9,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from dicomkit.deidentification.profile import Action, Override, Profile
-from dicomkit.standard.attributes import attribute
-from dicomkit.standard.confidentiality import ProtectedAttribute, protected_attribute, protected_attributes
+from dicomkit.standard.attributes import vr_table
+from dicomkit.standard.confidentiality import Method, ProtectedAttribute, protected_attribute, protected_attributes
 
+PRIVATE_CHARACTERISTICS = 0x00080300
+_TELLING_VRS = frozenset(("DA", "DT", "PN", "SQ", "TM", "UN", ""))
 PUBLIC_VERSIONS = frozenset((0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07))
 """Versions of context groups and templates: published dates, that would give away by how much dates are shifted."""
 
@@ -33,6 +35,10 @@ class Rules:
         What the standard says, by tag, for the options taken.
     everywhere, by_path, private
         The overrides: by tag, by path, by creator and tag with block 00 (group 0: any).
+    options, methods
+        Of the profile.
+    untouched
+        Standard attributes that are kept as they are, unless they turn out to be sequences.
     """
 
     profile: Profile
@@ -40,12 +46,18 @@ class Rules:
     everywhere: Mapping[int, Action]
     by_path: Mapping[tuple[int, ...], Action]
     private: Mapping[tuple[str, int], Action]
+    options: frozenset[str]
+    methods: tuple[Method, ...]
+    untouched: frozenset[int]
 
     @classmethod
     def of(cls, profile: Profile) -> Rules:
         """Compile a profile."""
         everywhere, by_path, private = _overrides(profile.overrides)
-        return cls(profile, _table(profile.options), everywhere, by_path, private)
+        options = profile.options
+        overridden = {*everywhere, *(path[-1] for path in by_path)}
+        untouched = _plain_tags() - frozenset(overridden)
+        return cls(profile, _table(options), everywhere, by_path, private, options, profile.methods, untouched)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Rules.of, (self.profile,)
@@ -64,7 +76,7 @@ class Rules:
             return Rule(action, "override")
         rule = self.table.get(tag)
         if rule is None and 0x50 <= tag >> 24 < 0x70 and (row := protected_attribute(tag)) is not None:
-            return _rule(row, self.profile.options)
+            return _rule(row, self.options)
         return rule
 
     def of_private(self, tag: int, creator: str, place: tuple[int, ...]) -> Rule | None:
@@ -138,7 +150,8 @@ def _overrides(
 
 
 @cache
-def vr_classes() -> Mapping[int, str]:
-    """Tell, for each protected attribute, the VR that the dictionary gives it."""
-    found = ((tag, attribute(tag)) for tag in protected_attributes())
-    return MappingProxyType({tag: known.vr for tag, known in found if known})
+def _plain_tags() -> frozenset[int]:
+    """The attributes of a data set that the table doesn't mention, and whose VR is no date, name or sequence."""
+    of_data_sets = (item for item in vr_table().items() if item[0] >= 0x00080000 and not item[0] & 0x10000)
+    plain = (tag for tag, vr in of_data_sets if vr not in _TELLING_VRS and tag != PRIVATE_CHARACTERISTICS)
+    return frozenset(plain) - frozenset(protected_attributes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dicomkit.dataset.element import Element
@@ -40,24 +40,32 @@ _PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 _REASON = "stood in an attribute that was removed"
 
 
-def swept(ds: DataSet, syntax: TransferSyntax, job: Job) -> tuple[DataSet, Parts]:
+def swept(ds: DataSet, original: DataSet, syntax: TransferSyntax, job: Job) -> tuple[DataSet, Parts]:
     """Return a data set in which nothing is left of what is known to identify, and its parts.
 
     Most data sets are told to be clean by one search through their bytes.
     """
-    parts = parts_of(ds, syntax)
+    large = [tag for tag in sorted(frozenset(original) - _small_tags()) if _is_large(ds, tag)]
+    parts = _parts(ds, large, syntax)
     tokens = job.identifiers.tokens if job.rules.profile.sweep else ()
     if not mentions(parts.small, tokens):
         return ds, parts
     cleaned = _swept(ds, job, (), ())
-    return (ds, parts) if cleaned is ds else (cleaned, parts_of(cleaned, syntax))
+    return (ds, parts) if cleaned is ds else (cleaned, _parts(cleaned, large, syntax))
 
 
-def parts_of(ds: DataSet, syntax: TransferSyntax) -> Parts:
+@cache
+def _small_tags() -> frozenset[int]:
+    """The attributes that the dictionary gives a VR without large values."""
+    return frozenset(tag for tag, vr in vr_table().items() if vr[:1] not in ("O", "U", ""))
+
+
+def _is_large(ds: DataSet, tag: Tag) -> bool:
+    return tag in ds and (tag in _PIXELS or isinstance(ds[tag], (Bulk, Fragments)))
+
+
+def _parts(ds: DataSet, large: list[Tag], syntax: TransferSyntax) -> Parts:
     """Encode a data set without its pixel data and other large values, which are returned as they are."""
-    vrs = vr_table()
-    bulky = (tag for tag in ds if vrs.get(tag, "O")[0] in "OU")
-    large = [tag for tag in bulky if tag in _PIXELS or isinstance(ds[tag], (Bulk, Fragments))]
     inflated = replace(syntax, deflated=False)
     return Parts(b"".join(iter_bytes(ds.drop(*large), inflated)), tuple(map(ds.element, large)))
 

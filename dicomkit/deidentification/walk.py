@@ -24,12 +24,11 @@ from dicomkit.deidentification.replacements import (
     emptied,
     other_uid,
 )
-from dicomkit.deidentification.rules import Rule, for_type
+from dicomkit.deidentification.rules import PRIVATE_CHARACTERISTICS, Rule, for_type
 from dicomkit.errors import DicomError
-from dicomkit.standard.attributes import vr_of, vr_table
+from dicomkit.standard.attributes import vr_of
 from dicomkit.standard.confidentiality import protected_attribute
 from dicomkit.values.tag import Tag
-from dicomkit.values.vr import VRS
 
 Mode = Literal["keep", "clean", "dummy"]
 """What happens to texts that no rule mentions: outside and inside of sequences that are cleaned or replaced."""
@@ -37,7 +36,6 @@ Mode = Literal["keep", "clean", "dummy"]
 DOCUMENT, DOCUMENT_LENGTH, MEDIA_TYPE = 0x00420011, 0x00420015, 0x00420012
 OVERLAY_DATA = 0x60003000
 GRAPHIC_ANNOTATIONS = 0x00700001
-PRIVATE_CHARACTERISTICS = 0x00080300
 CODE_MEANING = 0x00080104
 CODE_VALUES = frozenset((0x00080100, 0x00080102, 0x00080103, 0x00080105, 0x00080119, 0x00080120))
 PUBLIC_SCHEMES = frozenset(
@@ -46,7 +44,6 @@ PUBLIC_SCHEMES = frozenset(
     " RFC5646 RO SCT SDM SNM3 SRT UBERON UCUM UMLS UNS UPC".split()
 )
 _STRAY_GROUPS = frozenset((0x0000, 0x0002, 0x0004))
-_PLAIN_VRS = frozenset((*VRS, "US|SS", "US|OW", "US|SS|OW", "OB|OW")) - TEMPORAL - {"PN", "SQ", "UN"}
 _KIND, _ITEMS = 0xFFFF, frozenset((vr_word("SQ"), vr_word("UN")))
 _FIRST_OF_A_DATA_SET = 0x00080000
 _KEPT = Rule("K", "")
@@ -74,8 +71,10 @@ def without_identity(
     """
     overlay: dict[int, Element | None] = {}
     gone = privates = None
-    vrs = vr_table()
+    untouched = job.rules.untouched if mode == "keep" else frozenset()
     for tag in ds:
+        if tag in untouched and not _may_have_items(ds, tag):
+            continue
         group = tag >> 16
         if not tag & 0xFFFF and group not in _STRAY_GROUPS:
             continue  # a group length, which is not written where its group is edited
@@ -85,8 +84,6 @@ def without_identity(
         elif 0x5000 <= group <= 0x60FF and group in (gone := dropped_groups(ds, job) if gone is None else gone):
             rule = Rule("X", gone[group])
         elif (rule := job.rules.of_attribute(tag, place)) is None:
-            if mode == "keep" and vrs.get(tag) in _PLAIN_VRS and not _may_have_items(ds, tag):
-                continue
             rule = _unlisted(ds.element(tag), ds, job, mode)
         action = "K" if rule is None else _settled(rule, tag, job, place)
         if action == "X" and job.record is None:

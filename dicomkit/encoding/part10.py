@@ -87,6 +87,9 @@ def _start(head: bytes, repairs: list[Repair]) -> int:
     if head[:4] == b"DICM":
         repairs.append(Repair(None, 0, "the prefix DICM without a preamble", "read from there"))
         return 4
+    if (found := head.find(_REGULAR_START, 0, 1024)) > 0:
+        repairs.append(Repair(None, found, f"a preamble of {found} bytes, not of 128 (PS3.10 7.1)", "read from there"))
+        return found + 4
     repairs.append(Repair(None, 0, "no preamble and prefix (PS3.10 7.1)", "read as a bare data set"))
     return 0
 

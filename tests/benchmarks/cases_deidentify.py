@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -14,14 +13,13 @@ _KEY = "a secret for the measurement"
 
 
 def cases(files: list[Path], folder: Path) -> list[Case]:
-    """Make the cases; every run writes to a folder of its own, the one before is removed by then."""
+    """Make the cases; every run writes to a folder of its own."""
     numbers = count()
 
     def target() -> Path:
-        number = next(numbers)
-        shutil.rmtree(folder / str(number - 2), ignore_errors=True)
-        (folder / str(number)).mkdir(parents=True)
-        return folder / str(number)
+        where = folder / str(next(numbers))
+        where.mkdir(parents=True)
+        return where
 
     def ours(workers: int | None) -> Callable[[], object]:
         source = files[0].parent

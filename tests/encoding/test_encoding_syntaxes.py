@@ -106,6 +106,13 @@ def test_prefix_without_preamble() -> None:
     assert "without a preamble" in ds.repairs[0].problem
 
 
+@pytest.mark.parametrize("size", [100, 136, 512])
+def test_a_preamble_of_another_size(size: int) -> None:
+    ds = dk.read(bytes(size) + part10(encoded(SMALL), EXPLICIT)[128:])
+    assert plain(ds) == SMALL
+    assert f"a preamble of {size} bytes" in ds.repairs[0].problem
+
+
 def test_the_caller_knows_better() -> None:
     # Neither the first tag nor its length tells how this is encoded.
     content = element(0x00110001, "LO", "ab", implicit=True)
