@@ -110,10 +110,11 @@ class Records:
         kind = self.index.kind(record)
         vr = _NAMES.get(kind & 0xFFFF, "UN")
         origin = "dictionary" if kind & DICTIONARY_VR else "header"
-        if vr == "UN":
+        if kind & UNDEFINED_LENGTH and vr in ("UN", "ox"):
+            # Encapsulated pixel data (PS3.5 A.4), or a sequence (PS3.5 6.2.2).
+            vr, origin = "OB" if tag >> 16 == 0x7FE0 else "SQ", "dictionary"
+        elif vr == "UN":
             vr, origin = ("SQ", "dictionary") if self._has_items(record) else known_vr(tag, around)
-        if vr == "ox" and kind & UNDEFINED_LENGTH:
-            vr = "OB"  # encapsulated pixel data (PS3.5 A.4)
         if vr.islower():
             vr = resolve_vr(vr, tag, around, implicit=self.implicit_vr)
         if vr == "SQ" and not self._is_sequence(record):

@@ -22,6 +22,7 @@ from dicomkit.deidentification.identifiers import (
 from dicomkit.deidentification.profile import BASIC_PROFILE, Profile
 from dicomkit.deidentification.pseudonyms import Pseudonyms, patient_of
 from dicomkit.deidentification.rules import Rules
+from dicomkit.deidentification.sweep import looks_like_text
 from dicomkit.deidentification.text import DATES, days_of, pattern_of
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
@@ -270,7 +271,7 @@ def _in_text(text: str, vr: str, known: Identifiers) -> Iterator[tuple[str, str,
 
 def _in_bytes(data: bytes, known: Identifiers, pixels: bool) -> Iterator[tuple[str, str, str]]:
     """Search bytes as text where they are short or look like it, and pixels and others for longer words."""
-    if not pixels and (len(data) <= _LONGEST_TEXT or _is_text(data)):
+    if not pixels and (len(data) <= _LONGEST_TEXT or looks_like_text(data)):
         plain = data.replace(b"\0", b"")
         texts = {plain.decode("latin-1"), plain.decode("utf-8", "ignore")}
         yield from dict.fromkeys(hit for text in sorted(texts) for hit in _in_text(text, "UT", known))
@@ -282,12 +283,6 @@ def _in_bytes(data: bytes, known: Identifiers, pixels: bool) -> Iterator[tuple[s
     for match in re.finditer(rb"\d+(?:\.\d+){5,}", data):
         if (uid := match[0].decode("ascii")) in known.uids:
             yield "uid", uid, uid
-
-
-def _is_text(data: bytes) -> bool:
-    sample = data[:_LONGEST_TEXT].replace(b"\0", b"")
-    printable = sum(byte >= 0x20 or byte in b"\r\n\t" for byte in sample)
-    return bool(sample) and len(sample) * 2 >= min(len(data), _LONGEST_TEXT) and printable > 0.99 * len(sample)
 
 
 @lru_cache(256)

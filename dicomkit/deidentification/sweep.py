@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dicomkit.dataset.element import Element
 from dicomkit.deidentification.changes import Path
-from dicomkit.deidentification.identifiers import Identifiers, squash, telling_id, telling_words, words_of
+from dicomkit.deidentification.identifiers import (
+    SHORTEST_WORD,
+    Identifiers,
+    squash,
+    telling_id,
+    telling_words,
+    words_of,
+)
 from dicomkit.deidentification.job import Job
 from dicomkit.deidentification.replacements import PSEUDONYMS
 from dicomkit.deidentification.text import tidy, without
@@ -35,7 +42,9 @@ class Parts(NamedTuple):
 
 
 _TEXT = frozenset(("LO", "LT", "SH", "ST", "UC", "UT", "UR", "PN", "AE"))
-_BLOB = frozenset(("OB", "OW", "UN"))
+_BLOB = frozenset(("OB", "UN"))
+_SAMPLE = 4096
+_LONG_WORD = 6
 _PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 _REASON = "stood in an attribute that was removed"
 
@@ -80,7 +89,7 @@ def _swept(ds: DataSet, job: Job, place: tuple[int, ...], path: Path) -> DataSet
     edits = []
     for element in ds.elements():
         tag = element.tag
-        if _left_alone(tag, job, place):
+        if _left_alone(ds, tag, job, place):
             continue
         if element.vr == "SQ":
             inside, step = (*place, int(tag)), (*path, tag.keyword or str(tag))
@@ -99,10 +108,16 @@ def _swept(ds: DataSet, job: Job, place: tuple[int, ...], path: Path) -> DataSet
     return ds.assign(edits) if edits else ds
 
 
-def _left_alone(tag: Tag, job: Job, place: tuple[int, ...]) -> bool:
-    """What the user has decided about, pseudonyms, and creators of private blocks that are kept."""
+def _left_alone(ds: DataSet, tag: Tag, job: Job, place: tuple[int, ...]) -> bool:
+    """Pixels, what the user has decided about, pseudonyms, and creators of private blocks that are kept."""
     rules = job.rules
-    if tag.is_private_creator or tag in PSEUDONYMS or tag in rules.everywhere or (*place, tag) in rules.by_path:
+    if (
+        tag in _PIXELS
+        or tag.is_private_creator
+        or tag in PSEUDONYMS
+        or tag in rules.everywhere
+        or (*place, tag) in rules.by_path
+    ):
         return True
     return tag.is_private and any(numbered & 0xFF == tag & 0xFF for _, numbered in rules.private)
 
@@ -117,10 +132,10 @@ def _without(element: Element, job: Job) -> Any:
     if vr == "CS":
         # Defined terms may be words of a name: numbers only, and no names.
         return _each(value, lambda text: _without_text(text, Identifiers(ids=job.identifiers.ids)))
-    if vr == "UI":
+    if vr == "UI" and not job.rules.profile.retain_uids:
         return _each(value, lambda uid: _without_id(uid, job))
     if vr in _BLOB:
-        masked = masked_bytes(value, job.identifiers)
+        masked = masked_bytes(value, job.identifiers, SHORTEST_WORD if looks_like_text(value) else _LONG_WORD)
         return value if masked == value else masked
     return value
 
@@ -147,20 +162,38 @@ def _without_id(uid: str, job: Job) -> str:
     return job.pseudonyms.uid(uid) if parts & {text for text in digits if len(text) > 4} and not uid_entry(uid) else uid
 
 
-def masked_bytes(data: bytes, identifiers: Identifiers) -> bytes:
+def looks_like_text(data: bytes) -> bool:
+    """Whether bytes are text for the most part, in ASCII or UTF-16.
+
+    Examples
+    --------
+    >>> looks_like_text(b'{"name": "x"}'), looks_like_text(bytes(range(99)))
+    (True, False)
+    """
+    sample = data[:_SAMPLE].replace(b"\0", b"")
+    printable = sum(byte >= 0x20 or byte in b"\r\n\t" for byte in sample)
+    return bool(sample) and len(sample) * 2 >= min(len(data), _SAMPLE) and printable > 0.99 * len(sample)
+
+
+def masked_bytes(data: bytes, identifiers: Identifiers, shortest: int = SHORTEST_WORD) -> bytes:
     """Overwrite what identifies by X, in ASCII, UTF-8, Latin-1 and UTF-16; lengths stay.
+
+    Parameters
+    ----------
+    shortest
+        Of how many bytes a word has to be; short ones turn up in numbers by chance.
 
     Examples
     --------
     >>> masked_bytes(b'{"name": "DOE^jane"}', Identifiers(names=frozenset(["Doe^Jane"])))
     b'{"name": "XXX^XXXX"}'
     """
-    pattern = _byte_pattern(identifiers.names, identifiers.ids)
+    pattern = _byte_pattern(identifiers.names, identifiers.ids, shortest)
     return data if pattern is None else pattern.sub(lambda match: b"X" * len(match[0]), data)
 
 
 @lru_cache(256)
-def _byte_pattern(names: frozenset[str], ids: frozenset[str]) -> re.Pattern[bytes] | None:
+def _byte_pattern(names: frozenset[str], ids: frozenset[str], shortest: int) -> re.Pattern[bytes] | None:
     words = {word for name in names for words in words_of(name) for word in telling_words(words)}
     words |= {text for text in ids if telling_id(text)}
     encoded = {
@@ -169,5 +202,7 @@ def _byte_pattern(names: frozenset[str], ids: frozenset[str]) -> re.Pattern[byte
         for written in (word, word.lower(), word.upper(), word.title())
         for codec in ("utf-8", "latin-1", "utf-16-le")
     }
-    choices = sorted((re.escape(form) for form in encoded if len(form) > 2), key=lambda form: (-len(form), form))
+    choices = sorted(
+        (re.escape(form) for form in encoded if len(form) >= shortest), key=lambda form: (-len(form), form)
+    )
     return re.compile(b"|".join(choices), re.IGNORECASE) if choices else None

@@ -12,6 +12,7 @@ from dicomkit.encoding.scan_state import Level
 from dicomkit.standard.attributes import vr_of, vr_table
 
 _IMPLIED_LONG = frozenset((*LONG, vr_word(AMBIGUOUS_TABLE), vr_word(AMBIGUOUS_WORD)))
+_BULK = frozenset(map(vr_word, ("OB", "OD", "OF", "OL", "OV", "OW", AMBIGUOUS_TABLE, AMBIGUOUS_WORD)))
 _EXPLICIT_IN_IMPLICIT = ("explicit VR in a data set in implicit VR", "read as explicit VR")
 
 
@@ -123,8 +124,11 @@ class ScanElements(ScanItems):
         vr, tag = kind & 0xFFFF, to_word(word)
         if vr == SQ or (vr in (UN, 0) and tag >> 16 != 0x7FE0):
             self._open_sequence(level, word, kind, offset, None, is_un=vr == UN)
-        elif tag >> 16 == 0x7FE0 or self._peek(offset, 4) == ITEM_BYTES[level.big]:
+        elif tag >> 16 == 0x7FE0 or (vr in _BULK and self._peek(offset, 4) == ITEM_BYTES[level.big]):
             self._fragments(level, word, kind, offset)
+        elif self._peek(offset, 4) == ITEM_BYTES[level.big]:
+            self._repair(word, offset, "items in an element that is no sequence", "read as a sequence")
+            self._open_sequence(level, word, SQ, offset, None)
         else:
             self._unreadable(word, offset, "a value of undefined length that holds no items")
 

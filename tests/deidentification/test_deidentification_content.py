@@ -8,6 +8,7 @@ import hidden_names as hidden
 import pytest
 
 import dicomkit as dk
+from dicomkit.deidentification import certify
 from dicomkit.deidentification.content import _moved
 from dicomkit.encoding.writer import to_part10
 
@@ -275,3 +276,10 @@ def test_names_in_other_character_sets(charset: str) -> None:
     clean = dk.deidentify(read, dk.BASIC_PROFILE.with_options("clean_descriptors"), key=KEY)
     assert not clean.get("StudyDescription")
     assert not clean.get("Manufacturer")
+
+
+def test_retained_uids_stay_whatever_they_hold() -> None:
+    ds = dk.DataSet(PatientID="47110815", SOPInstanceUID="1.2.3.47110815.4", StudyInstanceUID="1.2.3.47110815")
+    clean = dk.deidentify(ds, dk.BASIC_PROFILE.with_options("retain_uids"), key=KEY)
+    assert (clean.SOPInstanceUID, clean.StudyInstanceUID) == (ds.SOPInstanceUID, ds.StudyInstanceUID)
+    assert certify(clean, ds, dk.BASIC_PROFILE.with_options("retain_uids"), key=KEY)["kind"].tolist().count("id") >= 2

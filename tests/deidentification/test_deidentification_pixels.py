@@ -251,3 +251,19 @@ def test_comments_of_jpeg_streams_are_removed() -> None:
         assert [bytes(part) for part in clean.PixelData.parts] == [stream] * 3
         assert (dk.frame(clean, 2) == dk.frame(ds)).all()
     assert without_comments(ds) is ds
+
+
+def test_sweeping_never_touches_numbers() -> None:
+    pixels = np.frombuffer(b"Doe " * 12, np.uint8).reshape(1, 6, 8)
+    table = np.frombuffer(b"Doe " * 128, "<u2").tobytes()
+    ds = image(pixels, PatientName="Doe^Jane", Manufacturer="for Jane Doe").assign(
+        [
+            dk.Element.of("RedPaletteColorLookupTableData", table, "OW"),
+            dk.Element.of("ICCProfile", bytes(range(256)) + b"Doe\0", "OB"),
+        ]
+    )
+    clean = dk.deidentify(ds, key=KEY)
+    assert clean.Manufacturer == "for"
+    assert bytes(clean.PixelData) == pixels.tobytes()
+    assert clean.RedPaletteColorLookupTableData == table
+    assert clean.ICCProfile.endswith(b"Doe\0")

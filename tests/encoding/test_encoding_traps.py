@@ -171,6 +171,23 @@ def test_private_sequences_of_undefined_length(kind: type) -> None:
     assert (ds.Rows, ds.repairs) == (512, ())
 
 
+def test_un_of_undefined_length_without_items_is_an_empty_sequence() -> None:
+    ds = explicit(header(0x00091001, "UN", UNDEFINED) + marker(0xE0DD), ROWS)
+    assert (ds.element(0x00091001).vr, ds[0x00091001], ds.Rows) == ("SQ", (), 512)
+
+
+def test_items_in_an_element_that_is_no_sequence() -> None:
+    ds = explicit(b"\x09\x00\x01\x10UC\0\0\xff\xff\xff\xff" + item(CODE) + marker(0xE0DD), ROWS)
+    assert (ds[0x00091001, 0, "CodeValue"], ds.Rows) == ("A1", 512)
+    assert problems(ds) == ["items in an element that is no sequence"]
+
+
+def test_encapsulated_pixel_data_as_un() -> None:
+    ds = explicit(header(0x7FE00010, "UN", UNDEFINED) + item(b"") + item(b"abcd") + marker(0xE0DD))
+    assert ds.element("PixelData").vr == "OB"
+    assert [bytes(part) for part in ds.PixelData.parts] == [b"abcd"]
+
+
 def test_a_private_sequence_known_by_its_creator() -> None:
     creator = element(0x20010010, "LO", "Philips Imaging DD 001", implicit=True)
     content = item(element(0x00080100, "SH", "A1", implicit=True))
