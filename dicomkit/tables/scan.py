@@ -74,8 +74,8 @@ def scan(
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = open(f"{folder}/note.txt", "w").write("not DICOM at all")
-    ...     scan(folder)[["size", "error"]].iloc[0].tolist()
-    [16, 'this is no DICOM data set [offset 0]; no plausible first element is there']
+    ...     scan(folder)["error"][0]
+    'this is no DICOM data set [offset 0]; no plausible first element is there'
     """
     if workers is not None and workers < 1:
         raise ValueFormatError(f"{workers} workers can't scan", hint="give 1 or more")
