@@ -19,7 +19,7 @@ from dicomkit.deidentification.pseudonyms import Pseudonyms, patient_of
 from dicomkit.deidentification.rules import Rules
 from dicomkit.deidentification.streams import without_comments
 from dicomkit.deidentification.sweep import Parts, swept
-from dicomkit.deidentification.walk import without_identity
+from dicomkit.deidentification.walk import edited, without_identity
 from dicomkit.encoding.writer import iter_bytes, iter_part10
 from dicomkit.errors import UnsupportedError
 from dicomkit.files.read import read
@@ -57,7 +57,8 @@ class Deidentified(NamedTuple):
         """Encode it as a file, piece by piece."""
         whole = iter_part10(self.ds, self.transfer_syntax)
         large = self.parts.large
-        split = large and any(tag > large[0].tag for tag in self.ds if tag not in {element.tag for element in large})
+        placed = {element.tag for element in large}
+        split = large and any(tag > large[0].tag and tag not in placed for tag in self.ds)
         if split or self.transfer_syntax.deflated:
             return whole
         # The first piece is the preamble with the file meta information; the others are made already.
@@ -262,7 +263,7 @@ def _marked(ds: DataSet, original: DataSet, profile: Profile, job: Job) -> DataS
         marks.append(_mark("RecognizableVisualFeatures", "NO"))
     for mark in marks:
         job.note((), mark.tag, "added", ds.get(mark.tag), mark.value, "PS3.15 E.1.1, E.2, E.3")
-    return ds.assign(marks)
+    return edited(ds, {mark.tag: mark for mark in marks})
 
 
 @lru_cache(256)

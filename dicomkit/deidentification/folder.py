@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BATCH = 16
-_FEW = 64
+_FEW = 256
 _MOST_WORKERS = 8
 
 

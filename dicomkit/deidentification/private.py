@@ -22,9 +22,9 @@ def private_rules(ds: DataSet, job: Job, place: tuple[int, ...]) -> Mapping[Tag,
     """Return the rule for each private element of a data set; the creators of kept ones are kept."""
     tags = [tag for tag in ds if tag & 0x10000]
     rules = dict.fromkeys(tags, _REMOVED)
-    safe = job.rules.profile.retain_safe_private
-    if not (safe or job.rules.private or job.rules.everywhere or job.rules.by_path):
+    if not job.rules.keeps_private:
         return rules
+    safe = job.rules.profile.retain_safe_private
     stated = _stated(ds) if safe else {}
     for tag in tags:
         if tag.element < 0x1000:

@@ -62,6 +62,11 @@ class Rules:
     def __reduce__(self) -> tuple[Any, ...]:
         return Rules.of, (self.profile,)
 
+    @property
+    def keeps_private(self) -> bool:
+        """Whether private elements may be kept at all."""
+        return bool(self.profile.retain_safe_private or self.private or self.everywhere or self.by_path)
+
     def of_attribute(self, tag: int, place: tuple[int, ...]) -> Rule | None:
         """Return the rule for a standard attribute; None where nothing is said about it.
 

@@ -54,7 +54,10 @@ def swept(ds: DataSet, original: DataSet, syntax: TransferSyntax, job: Job) -> t
 
     Most data sets are told to be clean by one search through their bytes.
     """
-    large = [tag for tag in sorted(frozenset(original) - _small_tags()) if _is_large(ds, tag)]
+    maybe = sorted(frozenset(original) - _small_tags())
+    if not job.rules.keeps_private:
+        maybe = [tag for tag in maybe if not tag & 0x10000]
+    large = [tag for tag in maybe if _is_large(ds, tag)]
     parts = _parts(ds, large, syntax)
     tokens = job.identifiers.tokens if job.rules.profile.sweep else ()
     if not mentions(parts.small, tokens):
@@ -111,15 +114,12 @@ def _swept(ds: DataSet, job: Job, place: tuple[int, ...], path: Path) -> DataSet
 def _left_alone(ds: DataSet, tag: Tag, job: Job, place: tuple[int, ...]) -> bool:
     """Pixels, what the user has decided about, pseudonyms, and creators of private blocks that are kept."""
     rules = job.rules
-    if (
-        tag in _PIXELS
-        or tag.is_private_creator
-        or tag in PSEUDONYMS
-        or tag in rules.everywhere
-        or (*place, tag) in rules.by_path
-    ):
+    if tag in _PIXELS or tag.is_private_creator or tag in PSEUDONYMS:
         return True
-    return tag.is_private and any(numbered & 0xFF == tag & 0xFF for _, numbered in rules.private)
+    if tag in rules.everywhere or (*place, tag) in rules.by_path:
+        return True
+    creator = ds.private_creator(tag) if tag.is_private and rules.private else None
+    return creator is not None and rules.of_private(tag, creator, place) is not None
 
 
 def _without(element: Element, job: Job) -> Any:
