@@ -19,6 +19,7 @@ from typing import IO, Any, NamedTuple, TypeAlias
 from dicomkit.errors import DicomError, MissingFeatureError, SourceError
 
 CHUNK = 1 << 20
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _LARGE = 1 << 17
 MAX_INFLATED = 256 << 20
 ZIP_MARK = ".zip!/"
@@ -415,32 +416,28 @@ def open_source(where: Readable) -> AbstractContextManager[Opened | OpenedFile]:
 def open_descriptor(path: str) -> int:
     """Open a file for reading and return its descriptor, or raise SourceError."""
     try:
-        return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+        return os.open(path, _READ_ONLY)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SourceError(f"can't open the file: {reason}", path=path) from error
 
 
-if hasattr(os, "pread"):
+def _seek_and_read(descriptor: int, length: int, offset: int) -> bytes:
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    return os.read(descriptor, length)
 
-    def _read_once(descriptor: int, offset: int, length: int) -> bytes:
-        return os.pread(descriptor, length, offset)
 
-else:
-
-    def _read_once(descriptor: int, offset: int, length: int) -> bytes:
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        return os.read(descriptor, length)
+_pread: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
 
 
 def read_at(descriptor: int, offset: int, length: int) -> bytes:
     """Read ``length`` bytes from ``offset``, fewer only at the end of the file."""
     try:
-        data = _read_once(descriptor, offset, length)
+        data = _pread(descriptor, length, offset)
         if len(data) == length or not data:
             return data
         parts, got = [data], len(data)
-        while got < length and (data := _read_once(descriptor, offset + got, min(length - got, 1 << 30))):
+        while got < length and (data := _pread(descriptor, min(length - got, 1 << 30), offset + got)):
             parts.append(data)
             got += len(data)
         return b"".join(parts)
@@ -456,7 +453,7 @@ def _read_into(descriptor: int, offset: int, buffer: memoryview) -> int:
             if hasattr(os, "preadv"):
                 count = os.preadv(descriptor, [buffer[got : got + (1 << 30)]], offset + got)
             else:
-                data = _read_once(descriptor, offset + got, min(CHUNK, len(buffer) - got))
+                data = _pread(descriptor, min(CHUNK, len(buffer) - got), offset + got)
                 buffer[got : got + len(data)] = data
                 count = len(data)
             if not count:

@@ -62,11 +62,13 @@ class Index:
         they start. One buffer of machine integers, or a list where there are few, which is quicker to make and to use.
     windows
         (offset, bytes) of those parts of the source that are in memory.
+    head
+        The one that begins with the source, where there is one.
     repairs, deviations
         What the scanner tolerated; the same with what dataset/deviations.py finds, once it was asked for.
     """
 
-    __slots__ = ("_offsets", "_words", "deviations", "repairs", "rows", "source", "transfer_syntax", "windows")
+    __slots__ = ("_offsets", "_words", "deviations", "head", "repairs", "rows", "source", "transfer_syntax", "windows")
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class Index:
         self.rows = rows
         self.source = source
         self.windows = windows
+        self.head = windows[0][1] if windows and not windows[0][0] else b""
         self.transfer_syntax = transfer_syntax
         self.repairs = repairs
         self.deviations: tuple[Repair, ...] | None = None
@@ -147,6 +150,18 @@ class Index:
         """Return the record that follows the subtree of this one."""
         length, offset = self.rows[4 * record + 2 : 4 * record + 4]
         return bisect_right(self.offsets, offset + length, record + 1)
+
+    def runs(self, start: int, stop: int) -> Iterator[range]:
+        """Walk the records of one level between two records, as many at once as follow each other."""
+        rows, words, offsets = self.rows, self.words, self.offsets
+        try:
+            while True:
+                item = words.index(ITEM, start, stop)
+                yield range(start, item)
+                sequence = 4 * item - 4
+                start = bisect_right(offsets, rows[sequence + 2] + rows[sequence + 3], item)
+        except ValueError:  # no more items
+            yield range(start, stop)
 
     def siblings(self, start: int, stop: int) -> Iterator[int]:
         """Walk the records of one level between two records."""

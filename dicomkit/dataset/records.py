@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 from dicomkit.dataset.context import LUT_DESCRIPTORS, known_vr, resolve_vr
@@ -78,18 +77,13 @@ class Records:
     def positions(self) -> dict[int, int]:
         """Return the record of each word; of two with the same tag the later one."""
         if self.places is None:
-            index, record, stop = self.index, self.start, self.stop
-            rows, words, offsets = index.rows, index.words, index.offsets
-            places: dict[int, int] = {}
-            try:
-                while True:
-                    item = words.index(ITEM, record, stop)
-                    places.update(zip(words[record:item], range(record, item), strict=False))
-                    sequence = 4 * item - 4
-                    record = bisect_right(offsets, rows[sequence + 2] + rows[sequence + 3], item)
-            except ValueError:  # no more items
-                places.update(zip(words[record:stop], range(record, stop), strict=False))
-            self.places = places
+            words = self.index.words
+            here: list[int] = []
+            records: list[int] = []
+            for run in self.index.runs(self.start, self.stop):
+                here += words[run.start : run.stop]
+                records += run
+            self.places = dict(zip(here, records, strict=True))
         return self.places
 
     def find(self, tag: int) -> int | None:
@@ -130,7 +124,10 @@ class Records:
         if plain is not None:
             decode, of_charset = plain
             charset = (self._charset or self.charset(around)) if of_charset else _DEFAULT
-            return decode(index.read(offset, length), self.big_endian, charset)
+            end = offset + length
+            head = index.head
+            raw = head[offset:end] if end <= len(head) else index.read(offset, length)
+            return decode(raw, self.big_endian, charset)
         vr, _ = self.vr(record, tag, around)
         if vr == "SQ":
             return self._items(record, around)

@@ -20,6 +20,12 @@ def implied_kinds() -> Mapping[int, int]:
     )
 
 
+@cache
+def sequence_words() -> frozenset[int]:
+    """Give the words of the sequences of the dictionary."""
+    return frozenset(to_word(tag) for tag, vr in vr_table().items() if vr == "SQ")
+
+
 def implied_kind(tag: int) -> int:
     """Give the kind of a tag as the dictionary has it, 0 where it has none (a private element, or one from later)."""
     vr = vr_of(tag)

@@ -10,7 +10,7 @@ from dicomkit.dataset.index import Index, to_word
 from dicomkit.dataset.repairs import Repair
 from dicomkit.encoding.headers import ALL_ONES, IMPLICIT, LONG, SHORT, explicit_little, implicit_little, length_little
 from dicomkit.encoding.implied_vr import implied_kind
-from dicomkit.encoding.regular import regular_elements
+from dicomkit.encoding.regular import explicit_elements
 from dicomkit.encoding.scan_state import FIRST_WINDOW
 from dicomkit.encoding.scanner import scan
 from dicomkit.errors import DicomError, ReadError, SourceError, TruncatedError
@@ -99,7 +99,7 @@ def _read_meta(opened: Opened | OpenedFile, head: bytes, start: int, repairs: li
     if head[start : start + 8] == _GROUP_LENGTH and start + 12 < len(head):
         rows: list[int] = []
         group_end = start + 12 + length_little(head, start + 8)[0]
-        end, _, _ = regular_elements(head, start, group_end, rows, [], stop_group=0)
+        end, _, _ = explicit_elements(head, start, group_end, rows, [])
         if end == group_end < len(head) and rows[-4] & 0xFFFF == 2 and head[end : end + 2] != b"\x02\x00":
             try:
                 place = rows.index(_TRANSFER_SYNTAX_UID)

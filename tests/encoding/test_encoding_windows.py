@@ -73,6 +73,22 @@ def test_a_file_ends_with_an_empty_item(tmp_path: Path, empty_item: bytes, undef
     assert plain(dk.read(part10(last, EXPLICIT))) == {0x0040A730: ("SQ", [{}])}
 
 
+@pytest.mark.parametrize("left", range(9))
+def test_a_file_ends_within_a_header(tmp_path: Path, left: int) -> None:
+    """However the loops come to the end, the repairs are the same."""
+    path = tmp_path / "a.dcm"
+    inner = element(0x00080100, "SH", "A1")
+    for undefined in (False, True):
+        content = sequence(0x0040A730, item(inner, undefined=undefined) * 2, undefined=undefined)
+        for cut in (len(content) - 8 - left, len(content) - 16 - left, len(content) - left):
+            data = part10(content[:cut], EXPLICIT)
+            path.write_bytes(data[: -cut or None] + filler(0x00090001, (1 << 14) - len(data) - 12) + data[-cut:])
+            there, here = dk.read(path), dk.read(path.read_bytes())
+            assert there.repairs == here.repairs
+            assert plain(there) == plain(here)
+            assert not any("value that ends" in repair.problem for repair in here.repairs)
+
+
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("implicit", [False, True])
 def test_many_elements_of_all_sizes(tmp_path: Path, seed: int, implicit: bool) -> None:
