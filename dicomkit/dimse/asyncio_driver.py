@@ -1,0 +1,328 @@
+"""Runs operations in an asyncio event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+from dicomkit.dimse.steps import (
+    Buffer,
+    Close,
+    Emit,
+    Offload,
+    Open,
+    Operation,
+    Read,
+    Serve,
+    Sleep,
+    Step,
+    Stop,
+    Together,
+    Write,
+)
+from dicomkit.net.errors import ConnectionFailedError, NetworkError, PeerTimeoutError, connection_failed
+from dicomkit.net.tls import Secure, check_pins
+
+_MOST_WAITING = 1 << 20
+"""How many bytes may wait to be read before the peer is held back."""
+_GRACE = 0.2
+"""Seconds in which associations may end by themselves when their server is stopped."""
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+
+
+class StreamWire(asyncio.Protocol):
+    """A transport connection of an event loop, with the bytes that came and weren't read yet."""
+
+    def __init__(self) -> None:
+        self.remote = ""
+        self.transport: asyncio.Transport
+        self._waiting: deque[bytes] = deque()
+        self._size = 0
+        self._ended = False
+        self._error: Exception | None = None
+        self._more = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._closed = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        address = transport.get_extra_info("peername") or ("", 0)
+        self.remote = f"{address[0]}:{address[1]}"
+        self._sock = transport.get_extra_info("socket")
+
+    def data_received(self, data: bytes) -> None:
+        self._waiting.append(data)
+        self._size += len(data)
+        if self._size > _MOST_WAITING:
+            self.transport.pause_reading()
+        self._more.set()
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        self._more.set()
+        return not self.transport.get_extra_info("sslcontext")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended, self._error = True, exc
+        for event in (self._more, self._writable, self._closed):
+            event.set()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    async def read(self, timeout: float | None) -> bytes | None:
+        """Wait for bytes; none at the end."""
+        if not self._waiting and not self._ended:
+            if timeout == 0:
+                await asyncio.sleep(0)
+                if not self._waiting and not self._ended:
+                    return None
+            else:
+                self._acknowledge_at_once()
+                self._more.clear()
+                try:
+                    async with asyncio.timeout(timeout):
+                        await self._more.wait()
+                except TimeoutError:
+                    raise PeerTimeoutError(f"{self.remote} sent nothing for {timeout:g} s", waited=timeout) from None
+        if self._waiting:
+            data = self._waiting.popleft()
+            if self._size > _MOST_WAITING >= self._size - len(data):
+                self.transport.resume_reading()
+            self._size -= len(data)
+            return data
+        if self._error is not None:
+            raise ConnectionFailedError(f"the connection to {self.remote} broke: {self._error}")
+        return b""
+
+    def _acknowledge_at_once(self) -> None:
+        if _QUICKACK is not None and self._sock is not None:
+            with suppress(OSError):
+                self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+
+    async def write(self, buffers: Sequence[Buffer], timeout: float | None) -> None:
+        """Write all of some buffers, and wait while too much of it is on its way."""
+        if self._ended and self.transport.is_closing():
+            raise ConnectionFailedError(f"the connection to {self.remote} broke")
+        self.transport.write(b"".join(buffers))
+        if not self._writable.is_set():
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._writable.wait()
+            except TimeoutError:
+                raise PeerTimeoutError(f"{self.remote} took nothing for {timeout:g} s", waited=timeout) from None
+        if self._closed.is_set():
+            raise ConnectionFailedError(f"the connection to {self.remote} broke")
+
+    async def close(self, linger: float) -> None:
+        """Close the connection; what was written arrives where the peer reads it within ``linger`` seconds."""
+        if linger and not self._ended and not self.transport.is_closing():
+            with suppress(OSError, TimeoutError, NotImplementedError, NetworkError):
+                if self.transport.can_write_eof():
+                    self.transport.write_eof()
+                async with asyncio.timeout(linger):
+                    while await self.read(linger):
+                        pass
+        self.transport.close()
+
+    def abandon(self, last_words: bytes) -> None:
+        """Close the connection at once, after a few bytes if they can be written without waiting."""
+        if last_words and not self.transport.is_closing():
+            self.transport.write(last_words)
+        self.transport.close()
+
+
+async def results_of(operation: Operation) -> AsyncIterator[Any]:
+    """Run an operation, and give what it emits as it does.
+
+    Abandoning the iterator, or cancelling the task, closes the operation, which aborts its association.
+    """
+    try:
+        step = next(operation)
+        while True:
+            if isinstance(step, Emit):
+                yield step.result
+                step = operation.send(None)
+                continue
+            try:
+                if isinstance(step, Together):
+                    queue: asyncio.Queue[Any] = asyncio.Queue(64)
+                    working = asyncio.ensure_future(_together(step.operations, queue))
+                    try:
+                        async for result in _until_done(queue, working):
+                            yield result
+                    finally:
+                        working.cancel()
+                        await asyncio.wait([working])
+                    value = working.result()
+                else:
+                    value = await _perform(step)
+            except NetworkError as error:
+                step = operation.throw(error)
+            else:
+                step = operation.send(value)
+    except StopIteration:
+        return
+    finally:
+        operation.close()
+
+
+async def run(operation: Operation) -> Any:
+    """Run an operation to its end and return its result."""
+    returned: list[Any] = [None]
+
+    def keeping() -> Operation:
+        returned[0] = yield from operation
+
+    async for _ in results_of(keeping()):
+        pass
+    return returned[0]
+
+
+async def _until_done(queue: asyncio.Queue[Any], working: asyncio.Future[Any]) -> AsyncIterator[Any]:
+    """Give what is put into a queue until what puts it there is done."""
+    while True:
+        getting = asyncio.ensure_future(queue.get())
+        try:
+            await asyncio.wait([getting, working], return_when=asyncio.FIRST_COMPLETED)
+            if not getting.done():
+                break
+            yield getting.result()
+        finally:
+            getting.cancel()
+    while not queue.empty():
+        yield queue.get_nowait()
+
+
+async def _together(operations: Sequence[Operation], queue: asyncio.Queue[Any]) -> list[Any]:
+    """Run operations in tasks of their own; the first error ends them all."""
+
+    async def work(operation: Operation) -> Any:
+        returned: list[Any] = [None]
+
+        def keeping() -> Operation:
+            returned[0] = yield from operation
+
+        async for result in results_of(keeping()):
+            await queue.put(result)
+        return returned[0]
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work(operation)) for operation in operations]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def _perform(step: Step) -> Any:
+    match step:
+        case Read():
+            return await step.wire.read(step.timeout)
+        case Write():
+            return await step.wire.write(step.buffers, step.timeout)
+        case Offload():
+            return await asyncio.to_thread(step.function)
+        case Open():
+            return await _open(step)
+        case Close():
+            return await step.wire.close(step.linger)
+        case Sleep():
+            return await asyncio.sleep(step.seconds)
+        case Serve():
+            server = StreamServer(step)
+            await server.start()
+            return server
+        case Stop():
+            return await step.server.stop()
+    raise TypeError(f"{step!r} is no step")
+
+
+async def _open(step: Open) -> StreamWire:
+    secure = step.secure
+    name = None if secure is None else secure.server_name or step.host
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(step.timeout):
+            transport, wire = await loop.create_connection(
+                StreamWire, step.host, step.port, ssl=secure.context if secure else None, server_hostname=name
+            )
+        _check_pins(transport, secure)
+    except OSError as error:
+        raise connection_failed(error, step.host, step.port) from error
+    return wire
+
+
+def _check_pins(transport: asyncio.Transport, secure: Secure | None) -> None:
+    if secure is not None:
+        check_pins(transport.get_extra_info("ssl_object"), secure)
+
+
+class StreamServer:
+    """Listens, and runs an operation in a task of its own for each connection."""
+
+    def __init__(self, step: Serve) -> None:
+        self._step = step
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        step, loop = self._step, asyncio.get_running_loop()
+        secure = step.secure
+        try:
+            self._server = await loop.create_server(
+                lambda: _Accepted(self), step.host, step.port, backlog=128, ssl=secure.context if secure else None
+            )
+        except OSError as error:
+            raise ConnectionFailedError(f"can't listen on {step.host}:{step.port}: {error}") from error
+        self.host, self.port = self._server.sockets[0].getsockname()[:2]
+
+    def accepted(self, wire: StreamWire) -> None:
+        """Begin with a connection that came."""
+        task = asyncio.ensure_future(self._work(wire))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, wire: StreamWire) -> None:
+        address = wire.transport.get_extra_info("peername") or ("", 0)
+        with suppress(NetworkError, OSError):
+            try:
+                _check_pins(wire.transport, self._step.secure)
+                await run(self._step.provider(wire, (address[0], address[1])))
+            finally:
+                await wire.close(0)
+
+    def abandon(self) -> None:
+        """Listen no more, and end the associations that there are, without waiting."""
+        self._server.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    async def stop(self) -> None:
+        """Listen no more, let the associations end that are about to, end the others, and wait for their tasks."""
+        self._server.close()
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=_GRACE)
+        self.abandon()
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=5.0)
+
+
+class _Accepted(StreamWire):
+    """A connection that came to a server."""
+
+    def __init__(self, server: StreamServer) -> None:
+        super().__init__()
+        self._of = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._of.accepted(self)

@@ -1,0 +1,299 @@
+"""Runs operations over blocking sockets, in the thread of whoever asks."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
+from queue import Queue
+from typing import Any
+
+from dicomkit.dimse.steps import (
+    Buffer,
+    Close,
+    Emit,
+    Offload,
+    Open,
+    Operation,
+    Read,
+    Serve,
+    Sleep,
+    Stop,
+    Together,
+    Write,
+)
+from dicomkit.net.errors import ConnectionFailedError, NetworkError, PeerTimeoutError, connection_failed
+from dicomkit.net.tls import secured
+
+RECEIVE_BUFFER = 1 << 18
+_MOST_BUFFERS = 512  # IOV_MAX is 1024 on Linux, less elsewhere
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+_QUEUED_RESULTS = 64
+_GRACE = 0.2
+"""Seconds in which associations may end by themselves when their server is stopped."""
+
+
+class SocketWire:
+    """A connected socket, with the buffer that it is read into."""
+
+    __slots__ = ("_buffer", "_timeout", "plain", "remote", "sock")
+
+    def __init__(self, sock: socket.socket, remote: str) -> None:
+        self.sock = sock
+        self.remote = remote
+        self.plain = not isinstance(sock, ssl.SSLSocket)
+        self._buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self._timeout: float | None = -1
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def set_timeout(self, seconds: float | None) -> None:
+        """Set how long to wait for what comes next; a system call, and so only where it changes."""
+        if seconds != self._timeout:
+            self.sock.settimeout(seconds)
+            self._timeout = seconds
+
+    def read(self, timeout: float | None) -> memoryview | None:
+        """Wait for bytes, which stay valid until the next call."""
+        if timeout == 0 and not self.plain and self.sock.pending():  # type: ignore[attr-defined]
+            timeout = None
+        self.set_timeout(timeout)
+        try:
+            if self.plain and _QUICKACK is not None:  # or stock servers answer 40 ms late
+                self.sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            return self._buffer[: self.sock.recv_into(self._buffer)]
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
+        except TimeoutError:
+            raise PeerTimeoutError(f"{self.remote} sent nothing for {timeout:g} s", waited=timeout) from None
+        except OSError as error:
+            raise ConnectionFailedError(f"the connection to {self.remote} broke: {error}") from error
+
+    def write(self, buffers: Sequence[Buffer], timeout: float | None) -> None:
+        """Write all of some buffers."""
+        self.set_timeout(timeout)
+        try:
+            if self.plain:
+                self._send(buffers)
+            else:
+                self.sock.sendall(b"".join(buffers))
+        except TimeoutError:
+            raise PeerTimeoutError(f"{self.remote} took nothing for {timeout:g} s", waited=timeout) from None
+        except OSError as error:
+            raise ConnectionFailedError(f"the connection to {self.remote} broke: {error}") from error
+
+    def _send(self, buffers: Sequence[Buffer]) -> None:
+        """Send as many buffers at once as the system takes, and go on where it stopped."""
+        position, within = 0, 0
+        while position < len(buffers):
+            batch = list(buffers[position : position + _MOST_BUFFERS])
+            batch[0] = memoryview(batch[0])[within:]
+            sent = self.sock.sendmsg(batch)
+            for buffer in batch:
+                if sent < len(buffer):
+                    break
+                sent -= len(buffer)
+                position += 1
+                within = 0
+            within += sent
+
+    def close(self, linger: float) -> None:
+        """Close the connection; what was written arrives where the peer reads it within ``linger`` seconds."""
+        with suppress(OSError):
+            if linger:
+                self.sock.shutdown(socket.SHUT_WR)
+                deadline = time.monotonic() + linger
+                while (left := deadline - time.monotonic()) > 0:
+                    self.sock.settimeout(left)
+                    if not self.sock.recv_into(self._buffer):
+                        break
+        with suppress(OSError):
+            self.sock.close()
+
+    def abandon(self, last_words: bytes) -> None:
+        """Close the connection at once, after a few bytes if they can be written without waiting."""
+        with suppress(OSError, ValueError):
+            self.sock.settimeout(0)
+            if last_words:
+                self.sock.send(last_words)
+            self.sock.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            self.sock.close()
+
+
+def results_of(operation: Operation) -> Generator[Any, None, Any]:
+    """Run an operation, and give what it emits as it does; its result is the value of the StopIteration at the end.
+
+    Abandoning the iterator closes the operation, which aborts its association.
+    """
+    try:
+        step = next(operation)
+        while True:
+            if isinstance(step, Emit):
+                yield step.result
+                step = operation.send(None)
+                continue
+            try:
+                if isinstance(step, Together):
+                    value = yield from _together(step.operations)
+                else:
+                    value = _PERFORM[type(step)](step)
+            except NetworkError as error:
+                step = operation.throw(error)
+            else:
+                step = operation.send(value)
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        operation.close()
+
+
+def run(operation: Operation, emit: Callable[[Any], object] = lambda _: None) -> Any:
+    """Run an operation to its end and return its result."""
+    results = results_of(operation)
+    while True:
+        try:
+            emit(next(results))
+        except StopIteration as stop:
+            return stop.value
+
+
+def _open(step: Open) -> SocketWire:
+    try:
+        sock = socket.create_connection((step.host, step.port), step.timeout)
+        if step.secure is not None:
+            sock = secured(sock, step.secure, step.host)
+    except OSError as error:
+        raise connection_failed(error, step.host, step.port) from error
+    return SocketWire(sock, f"{step.host}:{step.port}")
+
+
+def _together(operations: Sequence[Operation]) -> Generator[Any, None, list[Any]]:
+    """Run operations in threads of their own; the first error ends them all."""
+    queue: Queue[tuple[int, str, Any]] = Queue(_QUEUED_RESULTS)
+    stopping = threading.Event()
+
+    def work(number: int, operation: Operation) -> None:
+        results = results_of(operation)
+        try:
+            while not stopping.is_set():
+                queue.put((number, "result", next(results)))
+        except StopIteration as stop:
+            queue.put((number, "return", stop.value))
+            return
+        except BaseException as error:
+            queue.put((number, "error", error))
+            return
+        finally:
+            results.close()
+        queue.put((number, "return", None))
+
+    threads = [
+        threading.Thread(target=work, args=pair, name="dicomkit operation", daemon=True)
+        for pair in enumerate(operations)
+    ]
+    for thread in threads:
+        thread.start()
+    returned: list[Any] = [None] * len(threads)
+    error: BaseException | None = None
+    running = len(threads)
+    try:
+        while running:
+            number, kind, value = queue.get()
+            if kind == "result":
+                if not stopping.is_set():
+                    yield value
+                continue
+            running -= 1
+            returned[number] = value
+            if kind == "error" and error is None:
+                error = value
+                stopping.set()
+    finally:
+        stopping.set()
+        while running:
+            running -= queue.get()[1] != "result"
+        for thread in threads:
+            thread.join()
+    if error is not None:
+        raise error
+    return returned
+
+
+class SocketServer:
+    """Listens in one thread, and runs an operation in a thread of its own for each connection."""
+
+    def __init__(self, step: Serve) -> None:
+        self._provider = step.provider
+        self._secure = step.secure
+        try:
+            self._listener = socket.create_server((step.host, step.port), backlog=128)
+        except OSError as error:
+            raise ConnectionFailedError(f"can't listen on {step.host}:{step.port}: {error}") from error
+        self.host, self.port = self._listener.getsockname()[:2]
+        self._wires: dict[threading.Thread, SocketWire] = {}
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._accept, name=f"dicomkit server {self.port}", daemon=True)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, address = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._work, args=(sock, address), name="dicomkit association", daemon=True)
+            thread.start()
+
+    def _work(self, sock: socket.socket, address: tuple[Any, ...]) -> None:
+        with suppress(NetworkError, OSError):
+            if self._secure is not None:
+                sock = secured(sock, self._secure, server_side=True)
+            wire = SocketWire(sock, f"{address[0]}:{address[1]}")
+            with self._lock:
+                self._wires[threading.current_thread()] = wire
+            try:
+                run(self._provider(wire, (address[0], address[1])))
+            finally:
+                with self._lock:
+                    del self._wires[threading.current_thread()]
+                wire.close(0)
+
+    def abandon(self) -> None:
+        """Listen no more, and end the associations that there are, without waiting."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        with self._lock:
+            working = list(self._wires.values())
+        for wire in working:
+            wire.abandon(b"")
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Listen no more, let the associations end that are about to, end the others, and wait for their threads."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(timeout)
+        with self._lock:
+            threads = list(self._wires)
+        deadline = time.monotonic() + _GRACE
+        for thread in threads:
+            thread.join(max(deadline - time.monotonic(), 0))
+        self.abandon()
+        for thread in threads:
+            thread.join(timeout)
+
+
+_PERFORM: Mapping[type, Callable[[Any], Any]] = {
+    Open: _open,
+    Read: lambda step: step.wire.read(step.timeout),
+    Write: lambda step: step.wire.write(step.buffers, step.timeout),
+    Close: lambda step: step.wire.close(step.linger),
+    Sleep: lambda step: time.sleep(step.seconds),
+    Offload: lambda step: step.function(),
+    Serve: SocketServer,
+    Stop: lambda step: step.server.stop(),
+}

@@ -1,0 +1,85 @@
+"""The provider of C-FIND: what matches an identifier, in many responses to a write (PS3.4 C.4.1, PS3.7 9.1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from typing import NamedTuple
+
+from dicomkit.dataset.dataset import DataSet
+from dicomkit.dimse.association import Association, Message
+from dicomkit.dimse.commands import encode_command, response_to
+from dicomkit.dimse.messages import message_buffers
+from dicomkit.dimse.provider import Caller, Performer, caller_of, respond
+from dicomkit.dimse.steps import Buffer, Offload, Operation
+from dicomkit.encoding.writer import to_bytes
+from dicomkit.errors import DicomError
+from dicomkit.files.read import read
+
+PENDING, CANCELLED, UNABLE_TO_PROCESS = 0xFF00, 0xFE00, 0xC000
+_AT_ONCE = 64
+"""How many responses go into a write; the peer may cancel between two."""
+
+
+class FindRequest(NamedTuple):
+    """Who asks, in which information model."""
+
+    sop_class_uid: str
+    caller: Caller
+
+
+def finding(search: Callable[[DataSet, FindRequest], Iterable[DataSet]]) -> Performer:
+    """Make the performer of C-FIND.
+
+    Parameters
+    ----------
+    search
+        Gives a data set for each match of an identifier. A DicomError is answered as a failure, with its attribute
+        ``status`` where it has one.
+    """
+
+    def perform(association: Association, message: Message) -> Operation:
+        syntax = message.context.transfer_syntax
+        data = yield from association.read_data(message.context)
+        request = FindRequest(message.context.abstract_syntax, caller_of(association))
+        try:
+            identifier = read(data, transfer_syntax=syntax)
+            matches = iter((yield Offload(lambda: search(identifier, request))))
+            while batch := (yield Offload(partial(_encoded, matches, syntax))):
+                yield from association.write_buffers(_responses(association, message, batch))
+                if (yield from is_cancelled(association, message)):
+                    yield from respond(association, message, CANCELLED)
+                    return
+        except DicomError as error:
+            if not association.is_open:
+                raise
+            status = getattr(error, "status", UNABLE_TO_PROCESS)
+            yield from respond(association, message, status, ErrorComment=error.message[:64])
+            return
+        yield from respond(association, message, 0)
+
+    return perform
+
+
+def is_cancelled(association: Association, message: Message) -> Operation:
+    """Look whether the peer has sent a C-CANCEL for a request meanwhile."""
+    arrived = yield from association.read(0)
+    if arrived is None:
+        return False
+    if arrived.command.name != "C-CANCEL-RQ":
+        raise (yield from association.unexpected(arrived))
+    return arrived.command.get("MessageIDBeingRespondedTo") == message.command.get("MessageID")
+
+
+def _encoded(matches: Iterator[DataSet], syntax: str) -> list[bytes]:
+    return [to_bytes(match, syntax) for match in islice(matches, _AT_ONCE)]
+
+
+def _responses(association: Association, message: Message, batch: list[bytes]) -> list[Buffer]:
+    response = encode_command(response_to(message.command, PENDING, has_data_set=True))
+    buffers: list[Buffer] = []
+    for data in batch:
+        for part in message_buffers(message.context.context_id, response, data, association.maximum_length):
+            buffers += part
+    return buffers

@@ -1,0 +1,214 @@
+"""An association for an operation: one of its own, or one of those that a pool keeps open."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from dicomkit.dimse.association import Association, associate
+from dicomkit.dimse.commands import command
+from dicomkit.dimse.negotiation import MOST_CONTEXTS, NATIVE, Proposal
+from dicomkit.dimse.pdu import PresentationContext
+from dicomkit.dimse.peer import Peer
+from dicomkit.dimse.steps import Offload, Operation, Step
+from dicomkit.errors import ValueFormatError
+from dicomkit.net.errors import NetworkError, PeerTimeoutError, StatusError
+from dicomkit.net.events import OnEvent
+
+VERIFICATION = "1.2.840.10008.1.1"
+
+
+@dataclass(slots=True, eq=False)
+class Pool:
+    """Associations with one peer that are kept open, to be used again by operations that want the same contexts.
+
+    Parameters
+    ----------
+    peer
+        With whom.
+    size
+        How many there may be at once; an operation that would be one more waits.
+    idle
+        Seconds after which an association that nobody used is released.
+    health
+        Seconds after which one is asked for an echo before it is used again.
+    on_event
+        What is told of every event.
+    """
+
+    peer: Peer
+    size: int = 4
+    idle: float = 60.0
+    health: float = 10.0
+    on_event: OnEvent | None = field(default=None, repr=False)
+    _kept: list[tuple[Proposal, Association]] = field(default_factory=list, repr=False)
+    _count: int = field(default=0, repr=False)
+    _changed: threading.Condition = field(default_factory=threading.Condition, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueFormatError(f"a pool of {self.size} associations can't serve anyone")
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many associations are in use, and how many wait to be."""
+        with self._changed:
+            return self._count - len(self._kept), len(self._kept)
+
+    def reserve(self, proposal: Proposal, timeout: float | None) -> tuple[Association | None, list[Association]]:
+        """Take an association with these contexts, or the right to open one; and those that are to be released.
+
+        Raises
+        ------
+        PeerTimeoutError
+            When others use all of them for longer than the time-out.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._kept or self._count < self.size, timeout):
+                raise PeerTimeoutError(f"all {self.size} associations with {self.peer} are in use", waited=timeout)
+            stale = [pair for pair in self._kept if time.monotonic() - pair[1].last_used > self.idle]
+            self._kept = [pair for pair in self._kept if pair not in stale]
+            found = next((pair for pair in reversed(self._kept) if pair[0] == proposal), None)
+            if found is not None:
+                self._kept.remove(found)
+            elif self._count - len(stale) >= self.size:  # make room: the one that waited longest goes
+                stale.append(self._kept.pop(0))
+            self._count -= len(stale)
+            self._count += found is None
+            return found[1] if found else None, [association for _, association in stale]
+
+    def put_back(self, proposal: Proposal, association: Association) -> None:
+        """Keep an association for the next operation."""
+        with self._changed:
+            association.last_used = time.monotonic()
+            self._kept.append((proposal, association))
+            self._changed.notify()
+
+    def forget(self) -> None:
+        """Count one association less: it has ended."""
+        with self._changed:
+            self._count -= 1
+            self._changed.notify()
+
+    def take_all(self) -> list[Association]:
+        """Take all that wait, to release them."""
+        with self._changed:
+            kept, self._kept = [association for _, association in self._kept], []
+            self._count -= len(kept)
+            self._changed.notify_all()
+            return kept
+
+
+Target: TypeAlias = "Peer | Pool"
+
+
+def using(
+    target: Target,
+    proposal: Proposal,
+    body: Callable[[Association], Operation],
+    on_event: OnEvent | None = None,
+) -> Operation:
+    """Run the body of an operation over an association, and leave that as it should be, however the body ends.
+
+    After its result, or a failure that the peer answered, the association is released or goes back to the pool; after
+    any other error it is aborted.
+    """
+    association = yield from _acquire(target, proposal, on_event)
+    operation = association.timeouts.operation
+    association.deadline = None if operation is None else time.monotonic() + operation
+    pool = target if isinstance(target, Pool) else None
+    try:
+        result = yield from body(association)
+    except StatusError:
+        yield from _give_back(pool, proposal, association)
+        raise
+    except BaseException as error:
+        if pool is not None:
+            pool.forget()
+        if isinstance(error, GeneratorExit):
+            association.wire.abandon(association.abort_bytes())
+        elif association.is_open:
+            yield from association.abort()
+        raise
+    yield from _give_back(pool, proposal, association)
+    return result
+
+
+def close_pool(pool: Pool) -> Operation:
+    """Release all associations that a pool keeps."""
+    for association in pool.take_all():
+        yield from _release(association)
+
+
+def echo_on(association: Association) -> Generator[Step, Any, int]:
+    """Send a C-ECHO and return its status."""
+    context = association.context_for(VERIFICATION)
+    number = association.next_message_id()
+    yield from association.write(context, command("C-ECHO-RQ", MessageID=number, AffectedSOPClassUID=VERIFICATION))
+    response = yield from association.response(number)
+    return int(response.command.Status)
+
+
+def _acquire(target: Target, proposal: Proposal, on_event: OnEvent | None) -> Generator[Step, Any, Association]:
+    if isinstance(target, Peer):
+        return (yield from associate(target, proposal, on_event))
+    pool = target
+    while True:
+        kept, stale = yield Offload(lambda: pool.reserve(proposal, pool.peer.timeouts.operation))
+        for association in stale:
+            yield from _release(association)
+        try:
+            if kept is None:
+                listener = on_event or pool.on_event
+                return (yield from associate(pool.peer, _with_verification(proposal), listener))
+            if (yield from _is_well(kept, pool.health)):
+                found: Association = kept
+                return found
+        except BaseException:
+            pool.forget()
+            raise
+        pool.forget()
+
+
+def _with_verification(proposal: Proposal) -> Proposal:
+    """Add the context that a health check needs, where there is room for it."""
+    contexts = proposal.contexts
+    if len(contexts) >= MOST_CONTEXTS or any(context.abstract_syntax == VERIFICATION for context in contexts):
+        return proposal
+    number = max((context.context_id for context in contexts), default=-1) + 2
+    return replace(proposal, contexts=(*contexts, PresentationContext(number, VERIFICATION, NATIVE)))
+
+
+def _is_well(association: Association, health: float) -> Generator[Step, Any, bool]:
+    """Tell whether the peer still keeps its side of an association; one that it doesn't is closed."""
+    try:
+        message = yield from association.read(0)
+        if message is not None or not association.is_open:
+            yield from association.abort()
+            return False
+        if time.monotonic() - association.last_used > health:
+            yield from echo_on(association)
+    except NetworkError:
+        return False
+    return True
+
+
+def _give_back(pool: Pool | None, proposal: Proposal, association: Association) -> Operation:
+    association.deadline = None
+    if pool is None:
+        yield from association.release()
+    elif association.is_open:
+        pool.put_back(proposal, association)
+    else:
+        pool.forget()
+
+
+def _release(association: Association) -> Operation:
+    """Release an association that nobody needs; that the peer ended it already is no matter."""
+    try:
+        yield from association.release()
+    except NetworkError:
+        return

@@ -1,0 +1,237 @@
+"""The provider's side of an association: accept or reject it, and perform what is asked until it ends (PS3.8 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from dicomkit.dimse.association import LINGER, Association, Message, without_secrets
+from dicomkit.dimse.commands import Command, response_to
+from dicomkit.dimse.connection import Connection, Indication
+from dicomkit.dimse.negotiation import Supports, agreed_contexts, answer_request
+from dicomkit.dimse.pdu import AssociateAC, AssociateRJ, AssociateRQ
+from dicomkit.dimse.steps import Close, Operation, Read, Step, Wire, Write
+from dicomkit.dimse.user_information import (
+    DEFAULT_MAXIMUM_LENGTH,
+    AsynchronousOperations,
+    UserIdentityResponse,
+    UserInformation,
+)
+from dicomkit.net.errors import NetworkError, PeerTimeoutError
+from dicomkit.net.events import Event, OnEvent
+from dicomkit.net.timeouts import Timeouts
+
+UNRECOGNIZED_OPERATION, SOP_CLASS_NOT_SUPPORTED, PROCESSING_FAILURE = 0x0211, 0x0122, 0x0110
+
+Answer: TypeAlias = "AssociateRJ | UserIdentityResponse | None"
+"""What a policy says of a request: a rejection, an acceptance that answers the user identity, or a plain one."""
+Performer: TypeAlias = "Callable[[Association, Message], Operation]"
+
+
+class Caller(NamedTuple):
+    """Who asks for something, and over what."""
+
+    calling_aet: str
+    called_aet: str
+    host: str
+    port: int
+    user: str | None = None
+
+
+def accept_all(request: AssociateRQ, caller: Caller) -> Answer:
+    """Accept whoever comes."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What a provider is and does.
+
+    Parameters
+    ----------
+    performers
+        What performs a command, by the SOP class and the name of the command (``("1.2.840.10008.1.1", "C-ECHO-RQ")``);
+        an empty SOP class stands for every one that has no performer of its own.
+    supports
+        Gives the transfer syntaxes that are taken for an abstract syntax, the best first.
+    accept
+        Says of each request for an association whether it is accepted.
+    provided_by_requestor
+        Whether the requestor may be the provider of an abstract syntax, as C-GET needs it.
+    maximum_length
+        How large the PDUs may be that we are ready to receive.
+    window
+        How many operations a requestor may have under way at once.
+    timeouts
+        How long to wait for what.
+    on_event
+        What is told of every event.
+    """
+
+    performers: Mapping[tuple[str, str], Performer]
+    supports: Supports
+    accept: Callable[[AssociateRQ, Caller], Answer] = accept_all
+    provided_by_requestor: Callable[[str], bool] = lambda _: False
+    maximum_length: int = DEFAULT_MAXIMUM_LENGTH
+    window: int = 16
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    on_event: OnEvent | None = None
+
+    def performer(self, sop_class: str, name: str) -> Performer | None:
+        """Return what performs a command of a SOP class."""
+        return self.performers.get((sop_class, name)) or self.performers.get(("", name))
+
+
+def provide(provider: Provider, wire: Wire, address: tuple[str, int]) -> Operation:
+    """Serve one transport connection until it ends.
+
+    Raises
+    ------
+    NetworkError
+        When the association ended otherwise than by release.
+    """
+    association = yield from _accept(provider, wire, address)
+    if association is None:
+        return
+    try:
+        yield from _serve(provider, association)
+    except NetworkError as error:
+        association.emit("association failed", level="warning", category="association", error=str(error))
+        raise
+    except GeneratorExit:
+        wire.abandon(association.abort_bytes())
+        raise
+    except BaseException as error:
+        association.emit("performer failed", level="error", category="operation", error=repr(error))
+        yield from association.abort()
+        raise
+
+
+def caller_of(association: Association) -> Caller:
+    """Return who asks."""
+    request = association.request
+    host, _, port = association.remote.rpartition(":")
+    identity = request.user.identity
+    return Caller(request.calling_ae, request.called_ae, host, int(port), identity.name if identity else None)
+
+
+def respond(
+    association: Association, message: Message, status: int, *, data: bytes | None = None, **elements: Any
+) -> Operation:
+    """Write the response to a request."""
+    response = response_to(message.command, status, has_data_set=data is not None, **elements)
+    yield from association.write(message.context, response, data)
+
+
+def skip_data(association: Association, message: Message) -> Operation:
+    """Read the data set of a request that nobody wants, and forget it."""
+    if message.command.has_data_set:
+        yield from association.data_buffers(message.context, lambda _: None)
+
+
+def _accept(provider: Provider, wire: Wire, address: tuple[str, int]) -> Generator[Step, Any, Association | None]:
+    """Read the request for an association within the ARTIM time-out, and answer it."""
+    remote = f"{address[0]}:{address[1]}"
+    connection = Connection(acceptor=True, max_pdu=max(provider.maximum_length, 1 << 20))
+    request = yield from _request(provider, connection, wire)
+    if request is None:
+        return None
+    identity = request.user.identity
+    caller = Caller(request.calling_ae, request.called_ae, *address, identity.name if identity else None)
+    association = Association(
+        wire,
+        connection,
+        request,
+        AssociateAC("", "", ()),
+        {},
+        remote,
+        provider.timeouts,
+        provider.on_event,
+        f"{id(wire):x}",
+    )
+    told = without_secrets(request)
+    association.emit("association received", level="info", category="association", request=told)
+    decision = provider.accept(request, caller)
+    if isinstance(decision, AssociateRJ):
+        association.emit("association refused", level="warning", category="association", answer=decision)
+        connection.send(decision)
+        yield Write(wire, [connection.take_output()], provider.timeouts.write)
+        yield Close(wire, LINGER)
+        return None
+    user = UserInformation(provider.maximum_length, identity_response=decision)
+    answer = answer_request(
+        request,
+        provider.supports,
+        user,
+        provided_by_requestor=provider.provided_by_requestor,
+        window=AsynchronousOperations(provider.window, 1),
+    )
+    connection.send(answer)
+    association.answer = answer
+    association.contexts = agreed_contexts(request, answer, acceptor=True)
+    yield from association.write_buffers([connection.take_output()])
+    association.emit("association granted", level="info", category="association", answer=answer)
+    return association
+
+
+def _request(provider: Provider, connection: Connection, wire: Wire) -> Generator[Step, Any, AssociateRQ | None]:
+    """Read until there is a request; None where something else came, or nothing in time."""
+    indications: list[Indication] = []
+    while not indications:
+        try:
+            data = yield Read(wire, provider.timeouts.artim)
+            indications = connection.receive(data) if data else connection.closed()
+        except PeerTimeoutError:
+            connection.expire()
+        if connection.state != 3:
+            if output := connection.take_output():
+                yield Write(wire, [output], provider.timeouts.write)
+            if connection.must_close or connection.state in (1, 13):
+                _tell(provider, wire, indications)
+                yield Close(wire, LINGER)
+                return None
+    return indications[0] if isinstance(indications[0], AssociateRQ) else None
+
+
+def _tell(provider: Provider, wire: Wire, indications: Sequence[Indication]) -> None:
+    if provider.on_event is not None:
+        what = repr(indications[0]) if indications else "nothing in time"
+        provider.on_event(
+            Event("no association", level="warning", category="association", peer=wire.remote, data={"received": what})
+        )
+
+
+def _serve(provider: Provider, association: Association) -> Operation:
+    while True:
+        message = yield from association.read(provider.timeouts.idle)
+        if message is None:
+            yield from association.accept_release()
+            return
+        command = message.command
+        if command.name == "C-CANCEL-RQ" or not command.is_request:
+            continue  # what it is to cancel is done already
+        performer, failure = _performer(provider, message)
+        if performer is not None:
+            yield from performer(association, message)
+        else:
+            yield from skip_data(association, message)
+            yield from respond(association, message, failure)
+
+
+def _performer(provider: Provider, message: Message) -> tuple[Performer | None, int]:
+    """Return what performs a request, or why nothing does."""
+    context, command = message
+    sop_class = _sop_class(command)
+    if sop_class != context.abstract_syntax and (sop_class, command.name) not in provider.performers:
+        return None, SOP_CLASS_NOT_SUPPORTED
+    return provider.performer(context.abstract_syntax, command.name), UNRECOGNIZED_OPERATION
+
+
+def _sop_class(command: Command) -> str:
+    return str(command.get("AffectedSOPClassUID") or command.get("RequestedSOPClassUID") or "")
+
+
+def verification(association: Association, message: Message) -> Operation:
+    """Perform C-ECHO (PS3.4 Annex A)."""
+    yield from respond(association, message, 0)

@@ -1,0 +1,130 @@
+"""The provider of C-STORE: each instance streams into a receipt, as it comes (PS3.4 Annex B, PS3.7 9.1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from dicomkit.dimse.association import Association, Message
+from dicomkit.dimse.provider import Caller, Performer, caller_of, respond, skip_data
+from dicomkit.dimse.steps import Buffer, Offload, Operation
+from dicomkit.errors import DicomError, SourceError
+from dicomkit.values.uid import UID
+
+OUT_OF_RESOURCES, CANNOT_UNDERSTAND, INVALID_SOP_INSTANCE, NOT_AUTHORIZED = 0xA700, 0xC000, 0x0117, 0x0124
+
+
+class Incoming(NamedTuple):
+    """An instance that is about to come, and from whom."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    caller: Caller
+    priority: int
+    originator: tuple[str, int] | None
+
+
+class Receipt(Protocol):
+    """Where an instance goes: nothing of it may be seen before `commit`."""
+
+    def write(self, buffers: Sequence[Buffer]) -> None:
+        """Take the next bytes of the encoded data set; they are only valid during the call."""
+
+    def commit(self) -> Any:
+        """Make it all there is to be seen."""
+
+    def discard(self) -> None:
+        """Leave nothing behind; called after a failure, and never after a commit that succeeded."""
+
+
+class Refused(DicomError):
+    """A receipt that won't be; ``status`` is what the peer is answered (PS3.4 B.2.3)."""
+
+    def __init__(self, message: str, *, status: int = CANNOT_UNDERSTAND, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.status = status
+
+
+def storing(receive: Callable[[Incoming], Receipt]) -> Performer:
+    """Make the performer of C-STORE.
+
+    Parameters
+    ----------
+    receive
+        Called before an instance is read. It raises `Refused` for one that isn't wanted; any other DicomError, here or
+        from the receipt, is answered with its attribute ``status``, or as one that can't be understood.
+    """
+
+    def perform(association: Association, message: Message) -> Operation:
+        incoming = _incoming(association, message)
+        status, comment, receipt = 0, None, None
+        try:
+            if not UID(incoming.sop_instance_uid).is_valid:
+                raise Refused("the SOP Instance UID is none", status=INVALID_SOP_INSTANCE)
+            receipt = yield Offload(partial(receive, incoming))
+        except DicomError as error:
+            status, comment = _failure(error)
+        if receipt is None:
+            yield from skip_data(association, message)
+        else:
+            status, comment = yield from _take(association, message, receipt)
+        association.emit(
+            "instance stored" if not status else "instance refused",
+            level="info" if not status else "warning",
+            category="storage",
+            sop_instance_uid=incoming.sop_instance_uid,
+            status=status,
+        )
+        yield from respond(association, message, status, ErrorComment=comment)
+
+    return perform
+
+
+def _take(association: Association, message: Message, receipt: Receipt) -> Operation:
+    """Stream a data set into its receipt; after a failure the rest is read and forgotten."""
+    failure: list[tuple[int, str]] = []
+
+    def sink(buffers: list[Buffer]) -> Operation | None:
+        return None if failure else write(buffers)
+
+    def write(buffers: list[Buffer]) -> Operation:
+        try:
+            yield Offload(partial(receipt.write, buffers))
+        except DicomError as error:
+            failure.append(_failure(error))
+
+    try:
+        yield from association.data_buffers(message.context, sink)
+        if not failure:
+            try:
+                yield Offload(receipt.commit)
+            except DicomError as error:
+                failure.append(_failure(error))
+    except BaseException:
+        receipt.discard()
+        raise
+    if failure:
+        yield Offload(receipt.discard)
+        return failure[0]
+    return 0, None
+
+
+def _incoming(association: Association, message: Message) -> Incoming:
+    command = message.command
+    title = command.get("MoveOriginatorApplicationEntityTitle")
+    return Incoming(
+        message.context.abstract_syntax,
+        command.get("AffectedSOPInstanceUID", ""),
+        message.context.transfer_syntax,
+        caller_of(association),
+        command.get("Priority", 0),
+        (title, command.get("MoveOriginatorMessageID", 0)) if title else None,
+    )
+
+
+def _failure(error: DicomError) -> tuple[int, str]:
+    """Return the status and the comment of an error; the peer learns no path of ours."""
+    status = OUT_OF_RESOURCES if isinstance(error, SourceError) else CANNOT_UNDERSTAND
+    return getattr(error, "status", status), error.message[:64]
