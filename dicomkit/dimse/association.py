@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from dicomkit.dimse.commands import MAX_COMMAND_LENGTH, Command, decode_command, encode_command
 from dicomkit.dimse.connection import DATA_TRANSFER, Aborted, Closed, Connection, Fragment, Indication
-from dicomkit.dimse.messages import Sendable, message_buffers
+from dicomkit.dimse.messages import Sendable, Stream, message_buffers
 from dicomkit.dimse.negotiation import Context, Proposal, agreed_contexts
 from dicomkit.dimse.pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, ReleaseRP, ReleaseRQ
 from dicomkit.dimse.peer import Peer
@@ -29,6 +29,8 @@ from dicomkit.net.timeouts import Timeouts
 
 MAX_MESSAGE = 64 << 20
 """The longest data set that is held in memory: an identifier, an attribute list; what is stored is streamed."""
+SLOWEST, PATIENCE = 1024, 30.0
+"""The bytes a second that a peer has to send on average, after so many seconds."""
 LINGER = 1.0
 """Seconds at most in which what was written last may arrive, before the connection is closed."""
 _CONTEXT_HINT = "see explain_association(peer) for what it takes"
@@ -130,7 +132,8 @@ class Association:
         """Write a message."""
         self.connection.may_send_data()
         if self.on_event is not None:
-            self.emit("message sent", command=command, context_id=context.context_id)
+            size = len(data) if data is not None and not isinstance(data, Stream) else 0
+            self.emit("message sent", command=command, context_id=context.context_id, bytes=size)
         encoded = encode_command(command)
         for buffers in message_buffers(context.context_id, encoded, data, self.maximum_length):
             yield from self.write_buffers(buffers)
@@ -223,9 +226,13 @@ class Association:
         """
         size = 0
         done = False
+        began = time.monotonic()
         while not done:
             if not self._indications:
                 yield from self._fill(-1)
+                if size < SLOWEST * (time.monotonic() - began - PATIENCE):
+                    error = PeerTimeoutError(f"{self.remote} sends less than {SLOWEST} bytes a second")
+                    raise (yield from self.failed(error))
             buffers: list[Buffer] = []
             while self._indications and not done:
                 fragment = yield from self._fragment(self._indications.popleft(), is_command=False)
@@ -247,6 +254,8 @@ class Association:
             outcome = sink(buffers)
             if outcome is not None:
                 yield from outcome
+        if self.on_event is not None:
+            self.emit("data received", context_id=context.context_id, bytes=size)
         return size
 
     def _fragment(self, indication: Indication, *, is_command: bool) -> Generator[Step, Any, Fragment]:
@@ -262,9 +271,12 @@ class Association:
 
     def _fill(self, timeout: float | None) -> Generator[Step, Any, None]:
         """Read bytes until they mean something; with a timeout of 0 only those that are there."""
+        deadline = deadline_after(self.timeouts.read if timeout == -1 else timeout or None)
+        if timeout and self.deadline is not None:
+            deadline = min(self.deadline, deadline or self.deadline)
         while not self._indications:
             try:
-                data = yield Read(self.wire, self._patience() if timeout == -1 else timeout)
+                data = yield Read(self.wire, 0 if timeout == 0 else seconds_until(deadline))
             except PeerTimeoutError:
                 yield from self.abort()
                 raise
@@ -273,13 +285,6 @@ class Association:
             self._indications += self.connection.receive(data) if data else self.connection.closed() or [Closed()]
             if output := self.connection.take_output():
                 yield Write(self.wire, [output], self.timeouts.write)
-
-    def _patience(self) -> float | None:
-        """Return how long to wait for the next bytes: the time-out of reading, or what is left for the operation."""
-        if self.deadline is None:
-            return self.timeouts.read
-        left = max(self.deadline - time.monotonic(), 0.001)
-        return left if self.timeouts.read is None else min(left, self.timeouts.read)
 
     def _ended(self, indication: Indication) -> Generator[Step, Any, NetworkError]:
         """Close the wire and return how the association came to its end, as an error."""
@@ -400,6 +405,16 @@ def _answer(association: Association, peer: Peer) -> Generator[Step, Any, Associ
     if not isinstance(indication, AssociateAC):
         raise (yield from association._ended(indication))
     return indication
+
+
+def deadline_after(seconds: float | None) -> float | None:
+    """Return when a time-out that begins now runs out, on the monotonic clock; None for never."""
+    return None if seconds is None else time.monotonic() + seconds
+
+
+def seconds_until(deadline: float | None) -> float | None:
+    """Return how long it is until then, never quite nothing."""
+    return None if deadline is None else max(deadline - time.monotonic(), 0.001)
 
 
 def without_secrets(request: AssociateRQ) -> AssociateRQ:

@@ -31,6 +31,7 @@ _MOST_WAITING = 1 << 20
 """How many bytes may wait to be read before the peer is held back."""
 _GRACE = 0.2
 """Seconds in which associations may end by themselves when their server is stopped."""
+_LOST = "lost the connection to"
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -44,6 +45,7 @@ class StreamWire(asyncio.Protocol):
         self._size = 0
         self._ended = False
         self._error: Exception | None = None
+        self._fresh = False
         self._more = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -54,6 +56,7 @@ class StreamWire(asyncio.Protocol):
         address = transport.get_extra_info("peername") or ("", 0)
         self.remote = f"{address[0]}:{address[1]}"
         self._sock = transport.get_extra_info("socket")
+        self._fresh = transport.get_extra_info("sslcontext") is not None
 
     def data_received(self, data: bytes) -> None:
         self._waiting.append(data)
@@ -95,12 +98,13 @@ class StreamWire(asyncio.Protocol):
                     raise PeerTimeoutError(f"{self.remote} sent nothing for {timeout:g} s", waited=timeout) from None
         if self._waiting:
             data = self._waiting.popleft()
+            self._fresh = False
             if self._size > _MOST_WAITING >= self._size - len(data):
                 self.transport.resume_reading()
             self._size -= len(data)
             return data
-        if self._error is not None:
-            raise ConnectionFailedError(f"the connection to {self.remote} broke: {self._error}")
+        if isinstance(self._error, OSError):
+            raise connection_failed(self._error, self.remote, doing=_LOST, fresh=self._fresh) from self._error
         return b""
 
     def _acknowledge_at_once(self) -> None:
@@ -111,7 +115,7 @@ class StreamWire(asyncio.Protocol):
     async def write(self, buffers: Sequence[Buffer], timeout: float | None) -> None:
         """Write all of some buffers, and wait while too much of it is on its way."""
         if self._ended and self.transport.is_closing():
-            raise ConnectionFailedError(f"the connection to {self.remote} broke")
+            raise ConnectionFailedError(f"{_LOST} {self.remote}")
         self.transport.write(b"".join(buffers))
         if not self._writable.is_set():
             try:
@@ -120,7 +124,7 @@ class StreamWire(asyncio.Protocol):
             except TimeoutError:
                 raise PeerTimeoutError(f"{self.remote} took nothing for {timeout:g} s", waited=timeout) from None
         if self._closed.is_set():
-            raise ConnectionFailedError(f"the connection to {self.remote} broke")
+            raise ConnectionFailedError(f"{_LOST} {self.remote}")
 
     async def close(self, linger: float) -> None:
         """Close the connection; what was written arrives where the peer reads it within ``linger`` seconds."""
@@ -165,7 +169,7 @@ async def results_of(operation: Operation) -> AsyncIterator[Any]:
                     value = working.result()
                 else:
                     value = await _perform(step)
-            except NetworkError as error:
+            except Exception as error:
                 step = operation.throw(error)
             else:
                 step = operation.send(value)
@@ -279,7 +283,12 @@ class StreamServer:
         secure = step.secure
         try:
             self._server = await loop.create_server(
-                lambda: _Accepted(self), step.host, step.port, backlog=128, ssl=secure.context if secure else None
+                lambda: _Accepted(self),
+                step.host,
+                step.port,
+                backlog=128,
+                ssl=secure.context if secure else None,
+                ssl_handshake_timeout=step.handshake if secure else None,
             )
         except OSError as error:
             raise ConnectionFailedError(f"can't listen on {step.host}:{step.port}: {error}") from error
@@ -287,6 +296,9 @@ class StreamServer:
 
     def accepted(self, wire: StreamWire) -> None:
         """Begin with a connection that came."""
+        if len(self._tasks) >= self._step.most:
+            wire.transport.abort()
+            return
         task = asyncio.ensure_future(self._work(wire))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -32,6 +32,7 @@ RECEIVE_BUFFER = 1 << 18
 _MOST_BUFFERS = 512  # IOV_MAX is 1024 on Linux, less elsewhere
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 _QUEUED_RESULTS = 64
+_LOST = "lost the connection to"
 _GRACE = 0.2
 """Seconds in which associations may end by themselves when their server is stopped."""
 
@@ -39,12 +40,13 @@ _GRACE = 0.2
 class SocketWire:
     """A connected socket, with the buffer that it is read into."""
 
-    __slots__ = ("_buffer", "_timeout", "plain", "remote", "sock")
+    __slots__ = ("_buffer", "_fresh", "_timeout", "plain", "remote", "sock")
 
     def __init__(self, sock: socket.socket, remote: str) -> None:
         self.sock = sock
         self.remote = remote
         self.plain = not isinstance(sock, ssl.SSLSocket)
+        self._fresh = not self.plain
         self._buffer = memoryview(bytearray(RECEIVE_BUFFER))
         self._timeout: float | None = -1
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -63,13 +65,15 @@ class SocketWire:
         try:
             if self.plain and _QUICKACK is not None:  # or stock servers answer 40 ms late
                 self.sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-            return self._buffer[: self.sock.recv_into(self._buffer)]
+            count = self.sock.recv_into(self._buffer)
+            self._fresh = False
+            return self._buffer[:count]
         except (BlockingIOError, ssl.SSLWantReadError):
             return None
         except TimeoutError:
             raise PeerTimeoutError(f"{self.remote} sent nothing for {timeout:g} s", waited=timeout) from None
         except OSError as error:
-            raise ConnectionFailedError(f"the connection to {self.remote} broke: {error}") from error
+            raise connection_failed(error, self.remote, doing=_LOST, fresh=self._fresh) from error
 
     def write(self, buffers: Sequence[Buffer], timeout: float | None) -> None:
         """Write all of some buffers."""
@@ -82,7 +86,7 @@ class SocketWire:
         except TimeoutError:
             raise PeerTimeoutError(f"{self.remote} took nothing for {timeout:g} s", waited=timeout) from None
         except OSError as error:
-            raise ConnectionFailedError(f"the connection to {self.remote} broke: {error}") from error
+            raise connection_failed(error, self.remote, doing=_LOST, fresh=self._fresh) from error
 
     def _send(self, buffers: Sequence[Buffer]) -> None:
         """Send as many buffers at once as the system takes, and go on where it stopped."""
@@ -140,7 +144,7 @@ def results_of(operation: Operation) -> Generator[Any, None, Any]:
                     value = yield from _together(step.operations)
                 else:
                     value = _PERFORM[type(step)](step)
-            except NetworkError as error:
+            except Exception as error:
                 step = operation.throw(error)
             else:
                 step = operation.send(value)
@@ -226,13 +230,13 @@ class SocketServer:
     """Listens in one thread, and runs an operation in a thread of its own for each connection."""
 
     def __init__(self, step: Serve) -> None:
-        self._provider = step.provider
-        self._secure = step.secure
         try:
             self._listener = socket.create_server((step.host, step.port), backlog=128)
         except OSError as error:
             raise ConnectionFailedError(f"can't listen on {step.host}:{step.port}: {error}") from error
         self.host, self.port = self._listener.getsockname()[:2]
+        self._step = step
+        self._threads: set[threading.Thread] = set()
         self._wires: dict[threading.Thread, SocketWire] = {}
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._accept, name=f"dicomkit server {self.port}", daemon=True)
@@ -244,22 +248,34 @@ class SocketServer:
                 sock, address = self._listener.accept()
             except OSError:
                 return
+            with self._lock:
+                full = len(self._threads) >= self._step.most
+            if full:
+                sock.close()
+                continue
             thread = threading.Thread(target=self._work, args=(sock, address), name="dicomkit association", daemon=True)
+            with self._lock:
+                self._threads.add(thread)
             thread.start()
 
     def _work(self, sock: socket.socket, address: tuple[Any, ...]) -> None:
-        with suppress(NetworkError, OSError):
-            if self._secure is not None:
-                sock = secured(sock, self._secure, server_side=True)
+        this, step = threading.current_thread(), self._step
+        try:
+            if step.secure is not None:
+                sock.settimeout(step.handshake)
+                sock = secured(sock, step.secure, server_side=True)
             wire = SocketWire(sock, f"{address[0]}:{address[1]}")
             with self._lock:
-                self._wires[threading.current_thread()] = wire
-            try:
-                run(self._provider(wire, (address[0], address[1])))
-            finally:
-                with self._lock:
-                    del self._wires[threading.current_thread()]
-                wire.close(0)
+                self._wires[this] = wire
+            run(step.provider(wire, (address[0], address[1])))
+        except (NetworkError, OSError):
+            pass  # the operation has told its listener
+        finally:
+            with self._lock:
+                self._threads.discard(this)
+                self._wires.pop(this, None)
+            with suppress(OSError):
+                sock.close()
 
     def abandon(self) -> None:
         """Listen no more, and end the associations that there are, without waiting."""
@@ -278,7 +294,7 @@ class SocketServer:
         self._listener.close()
         self._thread.join(timeout)
         with self._lock:
-            threads = list(self._wires)
+            threads = list(self._threads)
         deadline = time.monotonic() + _GRACE
         for thread in threads:
             thread.join(max(deadline - time.monotonic(), 0))

@@ -11,13 +11,13 @@ from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.association import Association, Message
 from dicomkit.dimse.commands import encode_command, response_to
 from dicomkit.dimse.messages import message_buffers
-from dicomkit.dimse.provider import Caller, Performer, caller_of, respond
+from dicomkit.dimse.provider import Caller, Performer, caller_of, failure_of, respond
 from dicomkit.dimse.steps import Buffer, Offload, Operation
 from dicomkit.encoding.writer import to_bytes
-from dicomkit.errors import DicomError
 from dicomkit.files.read import read
+from dicomkit.net.errors import NetworkError
 
-PENDING, CANCELLED, UNABLE_TO_PROCESS = 0xFF00, 0xFE00, 0xC000
+PENDING, CANCELLED = 0xFF00, 0xFE00
 _AT_ONCE = 64
 """How many responses go into a write; the peer may cancel between two."""
 
@@ -35,8 +35,7 @@ def finding(search: Callable[[DataSet, FindRequest], Iterable[DataSet]]) -> Perf
     Parameters
     ----------
     search
-        Gives a data set for each match of an identifier. A DicomError is answered as a failure, with its attribute
-        ``status`` where it has one.
+        Gives a data set for each match of an identifier. An error is answered as `failure_of` says.
     """
 
     def perform(association: Association, message: Message) -> Operation:
@@ -51,11 +50,11 @@ def finding(search: Callable[[DataSet, FindRequest], Iterable[DataSet]]) -> Perf
                 if (yield from is_cancelled(association, message)):
                     yield from respond(association, message, CANCELLED)
                     return
-        except DicomError as error:
-            if not association.is_open:
-                raise
-            status = getattr(error, "status", UNABLE_TO_PROCESS)
-            yield from respond(association, message, status, ErrorComment=error.message[:64])
+        except NetworkError:
+            raise
+        except Exception as error:
+            status, comment = failure_of(association, error)
+            yield from respond(association, message, status, ErrorComment=comment)
             return
         yield from respond(association, message, 0)
 

@@ -6,7 +6,14 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from dicomkit.dimse.association import LINGER, Association, Message, without_secrets
+from dicomkit.dimse.association import (
+    LINGER,
+    Association,
+    Message,
+    deadline_after,
+    seconds_until,
+    without_secrets,
+)
 from dicomkit.dimse.commands import Command, response_to
 from dicomkit.dimse.connection import Connection, Indication
 from dicomkit.dimse.negotiation import Supports, agreed_contexts, answer_request
@@ -18,11 +25,13 @@ from dicomkit.dimse.user_information import (
     UserIdentityResponse,
     UserInformation,
 )
+from dicomkit.errors import DicomError, SourceError
 from dicomkit.net.errors import NetworkError, PeerTimeoutError
 from dicomkit.net.events import Event, OnEvent
 from dicomkit.net.timeouts import Timeouts
 
 UNRECOGNIZED_OPERATION, SOP_CLASS_NOT_SUPPORTED, PROCESSING_FAILURE = 0x0211, 0x0122, 0x0110
+OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0xA700, 0xC000
 
 Answer: TypeAlias = "AssociateRJ | UserIdentityResponse | None"
 """What a policy says of a request: a rejection, an acceptance that answers the user identity, or a plain one."""
@@ -124,6 +133,19 @@ def respond(
     yield from association.write(message.context, response, data)
 
 
+def failure_of(association: Association, error: Exception) -> tuple[int, str]:
+    """Return the status and the comment with which an error is answered; the peer learns no path of ours.
+
+    An error says its status itself (attribute ``status``); one of a file means that resources ran out, another
+    DicomError that the request can't be understood, and any other is a fault of ours, which goes to the events.
+    """
+    if not isinstance(error, DicomError):
+        association.emit("performer failed", level="error", category="operation", error=repr(error))
+        return PROCESSING_FAILURE, "processing failed"
+    status = OUT_OF_RESOURCES if isinstance(error, SourceError) else CANNOT_UNDERSTAND
+    return getattr(error, "status", status), error.message[:64]
+
+
 def skip_data(association: Association, message: Message) -> Operation:
     """Read the data set of a request that nobody wants, and forget it."""
     if message.command.has_data_set:
@@ -178,9 +200,10 @@ def _accept(provider: Provider, wire: Wire, address: tuple[str, int]) -> Generat
 def _request(provider: Provider, connection: Connection, wire: Wire) -> Generator[Step, Any, AssociateRQ | None]:
     """Read until there is a request; None where something else came, or nothing in time."""
     indications: list[Indication] = []
+    deadline = deadline_after(provider.timeouts.artim)
     while not indications:
         try:
-            data = yield Read(wire, provider.timeouts.artim)
+            data = yield Read(wire, seconds_until(deadline))
             indications = connection.receive(data) if data else connection.closed()
         except PeerTimeoutError:
             connection.expire()

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.association import Association, Message
 from dicomkit.dimse.commands import command
-from dicomkit.dimse.find_provider import CANCELLED, PENDING, UNABLE_TO_PROCESS, is_cancelled
+from dicomkit.dimse.find_provider import CANCELLED, PENDING, is_cancelled
 from dicomkit.dimse.outgoing import Source, outgoing
 from dicomkit.dimse.peer import Peer
-from dicomkit.dimse.provider import Caller, Performer, caller_of, respond
+from dicomkit.dimse.provider import Caller, Performer, caller_of, failure_of, respond
 from dicomkit.dimse.steps import Emit, Offload, Operation
 from dicomkit.dimse.store import prepare, store
 from dicomkit.dimse.store_report import Progress
@@ -190,7 +190,7 @@ def intercepted(operation: Operation, on_result: Callable[[Any], Operation]) -> 
                 continue
             try:
                 value = yield step
-            except NetworkError as error:
+            except Exception as error:
                 step = operation.throw(error)
             else:
                 step = operation.send(value)
@@ -212,9 +212,9 @@ def _fetched(
     try:
         identifier = read(data, transfer_syntax=message.context.transfer_syntax)
         found: Sequence[Source] = yield Offload(lambda: list(fetch(identifier, request)))
-    except DicomError as error:
-        status = getattr(error, "status", UNABLE_TO_PROCESS)
-        yield from respond(association, message, status, ErrorComment=error.message[:64])
+    except Exception as error:
+        status, comment = failure_of(association, error)
+        yield from respond(association, message, status, ErrorComment=comment)
         return None
     return found
 

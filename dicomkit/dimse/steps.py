@@ -2,7 +2,7 @@
 
 An operation is a generator. It yields one of these values, is sent what came of it, and returns its result. What runs
 it (`blocking_driver`, `asyncio_driver`) owns sockets, threads, tasks and clocks; what fails there is thrown into the
-generator as a NetworkError. An operation that is abandoned is closed, and its wires are aborted.
+generator, a NetworkError where it is about a wire. An operation that is abandoned is closed, and its wires are aborted.
 """
 
 from __future__ import annotations
@@ -86,12 +86,17 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class Serve:
-    """Listen, and run an operation for each connection that comes; gives a server, whose ``port`` is known then."""
+    """Listen, and run an operation for each connection that comes; gives a server, whose ``port`` is known then.
+
+    A connection has ``handshake`` seconds for what TLS needs; those beyond ``most`` at once are closed again.
+    """
 
     provider: Callable[[Wire, tuple[str, int]], Operation]
     host: str
     port: int
     secure: Secure | None = None
+    handshake: float = 30.0
+    most: int = 256
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from dicomkit.dimse.association import Association, Message
-from dicomkit.dimse.provider import Caller, Performer, caller_of, respond, skip_data
+from dicomkit.dimse.provider import CANNOT_UNDERSTAND, Caller, Performer, caller_of, failure_of, respond, skip_data
 from dicomkit.dimse.steps import Buffer, Offload, Operation
-from dicomkit.errors import DicomError, SourceError
+from dicomkit.errors import DicomError
 from dicomkit.values.uid import UID
 
-OUT_OF_RESOURCES, CANNOT_UNDERSTAND, INVALID_SOP_INSTANCE, NOT_AUTHORIZED = 0xA700, 0xC000, 0x0117, 0x0124
+INVALID_SOP_INSTANCE = 0x0117
 
 
 class Incoming(NamedTuple):
@@ -53,8 +53,8 @@ def storing(receive: Callable[[Incoming], Receipt]) -> Performer:
     Parameters
     ----------
     receive
-        Called before an instance is read. It raises `Refused` for one that isn't wanted; any other DicomError, here or
-        from the receipt, is answered with its attribute ``status``, or as one that can't be understood.
+        Called before an instance is read. It raises `Refused` for one that isn't wanted; any other error, here or from
+        the receipt, is answered as `failure_of` says.
     """
 
     def perform(association: Association, message: Message) -> Operation:
@@ -64,8 +64,8 @@ def storing(receive: Callable[[Incoming], Receipt]) -> Performer:
             if not UID(incoming.sop_instance_uid).is_valid:
                 raise Refused("the SOP Instance UID is none", status=INVALID_SOP_INSTANCE)
             receipt = yield Offload(partial(receive, incoming))
-        except DicomError as error:
-            status, comment = _failure(error)
+        except Exception as error:
+            status, comment = failure_of(association, error)
         if receipt is None:
             yield from skip_data(association, message)
         else:
@@ -92,16 +92,16 @@ def _take(association: Association, message: Message, receipt: Receipt) -> Opera
     def write(buffers: list[Buffer]) -> Operation:
         try:
             yield Offload(partial(receipt.write, buffers))
-        except DicomError as error:
-            failure.append(_failure(error))
+        except Exception as error:
+            failure.append(failure_of(association, error))
 
     try:
         yield from association.data_buffers(message.context, sink)
         if not failure:
             try:
                 yield Offload(receipt.commit)
-            except DicomError as error:
-                failure.append(_failure(error))
+            except Exception as error:
+                failure.append(failure_of(association, error))
     except BaseException:
         receipt.discard()
         raise
@@ -122,9 +122,3 @@ def _incoming(association: Association, message: Message) -> Incoming:
         command.get("Priority", 0),
         (title, command.get("MoveOriginatorMessageID", 0)) if title else None,
     )
-
-
-def _failure(error: DicomError) -> tuple[int, str]:
-    """Return the status and the comment of an error; the peer learns no path of ours."""
-    status = OUT_OF_RESOURCES if isinstance(error, SourceError) else CANNOT_UNDERSTAND
-    return getattr(error, "status", status), error.message[:64]
