@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 100
+_NOT_SHOWN = ("SpecificCharacterSet", "QueryRetrieveLevel", "RetrieveAETitle", "InstanceAvailability")
 
 
 class Arrivals(Iterator[DataSet]):
@@ -120,7 +121,7 @@ class Matches(Sequence[DataSet]):
         from dicomkit.tables.to_table import to_table
 
         keywords = {tag.keyword: None for match in self._all() for tag in match if tag.keyword}
-        return to_table(self._all(), [keyword for keyword in keywords if keyword != "SpecificCharacterSet"])
+        return to_table(self._all(), [keyword for keyword in keywords if keyword not in _NOT_SHOWN])
 
     def __repr__(self) -> str:
         return (

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from dicomkit.standard.conditions import Condition, parse_condition
 from dicomkit.standard.tables import table_text
 
+EDITION = "PS3.3 2026b"
+
 
 class Rule(NamedTuple):
     """When something conditional is needed, and when else it is allowed.
@@ -102,6 +104,8 @@ class Iod(NamedTuple):
     sop_classes : tuple of str
         The UIDs of the SOP classes that use it.
     modules, functional_groups : tuple of ModuleUse
+    edition : str
+        Of the tables; that of a normalized IOD is older.
     """
 
     id: str
@@ -109,6 +113,18 @@ class Iod(NamedTuple):
     sop_classes: tuple[str, ...]
     modules: tuple[ModuleUse, ...]
     functional_groups: tuple[ModuleUse, ...]
+    edition: str = EDITION
+
+    @property
+    def normalized(self) -> bool:
+        """Whether objects of it are made by messages, belong to no series, and have their UIDs outside of the data set.
+
+        Examples
+        --------
+        >>> iod("ct-image").normalized, iod("modality-performed-procedure-step").normalized
+        (False, True)
+        """
+        return self.edition != EDITION
 
 
 def iod_of(sop_class: str) -> Iod | None:
@@ -136,7 +152,7 @@ def iod(id: str) -> Iod | None:
     if block is None:
         return None
     head, *rows = block.split("\n")
-    _, name, sop_classes = head.split("\t")
+    _, name, sop_classes, *edition = head.split("\t")
     uses = [_module_use(*row.split("\t")) for row in rows]
     return Iod(
         id,
@@ -144,6 +160,7 @@ def iod(id: str) -> Iod | None:
         tuple(sop_classes.split()),
         tuple(use for use in uses if use.module),
         tuple(use for use in uses if not use.module),
+        *edition,
     )
 
 

@@ -1,0 +1,150 @@
+"""The operations of a user, blocking: each runs over sockets in the thread of whoever calls it.
+
+The functions are those of `echo`, `find`, `retrieve` and `store`; `dicomkit.dimse.aio` has them for asyncio.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+from dicomkit.dimse import echo as _echo
+from dicomkit.dimse import explain as _explain
+from dicomkit.dimse import find as _find
+from dicomkit.dimse import retrieve as _retrieve
+from dicomkit.dimse import store as _store
+from dicomkit.dimse.blocking_driver import results_of, run
+from dicomkit.dimse.explain import Explanation
+from dicomkit.dimse.peer import Peer
+from dicomkit.dimse.pool import Pool, Target, close_pool
+from dicomkit.dimse.results import Arrivals, Matches
+from dicomkit.dimse.steps import Operation
+from dicomkit.dimse.store_report import Progress, StoreReport
+from dicomkit.net.events import OnEvent
+from dicomkit.standard.statuses import Status
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _verb(operation: Callable[P, Operation], give: Callable[[Operation], T]) -> Callable[P, T]:
+    """Make a function that runs an operation."""
+
+    @functools.wraps(operation)
+    def verb(*args: P.args, **kwargs: P.kwargs) -> T:
+        return give(operation(*args, **kwargs))
+
+    return verb
+
+
+def _status(operation: Operation) -> Status:
+    status: Status = run(operation)
+    return status
+
+
+def _explanation(operation: Operation) -> Explanation:
+    explanation: Explanation = run(operation)
+    return explanation
+
+
+def _arrivals(operation: Operation) -> Arrivals:
+    return Arrivals(results_of(operation))
+
+
+def _matches(operation: Operation) -> Matches:
+    return Matches(_arrivals(operation))
+
+
+echo = _verb(_echo.echo, _status)
+explain_association = _verb(_explain.explain_association, _explanation)
+find = _verb(_find.find, _matches)
+find_identifier = _verb(_find.find_identifier, _matches)
+get = _verb(_retrieve.get, _arrivals)
+move = _verb(_retrieve.move, _arrivals)
+
+
+def store(
+    peer: Target,
+    instances: Any,
+    *,
+    progress: bool | Callable[[Progress], object] = False,
+    **options: Any,
+) -> StoreReport:
+    """Send instances to a peer; see `dicomkit.dimse.store.store` for the options.
+
+    Parameters
+    ----------
+    peer, instances
+        To whom, and what: a path, DataSet, bytes or `Outgoing`, a table of files, or many of them.
+    progress
+        Whether to show a progress bar; or what is told after each instance.
+    options
+        ``convert``, ``transfer_syntaxes``, ``fail_fast``, ``cancelled``, ``associations``, ``most_per_association``,
+        ``priority``, ``originator``, ``delay``, ``rate_limit``, ``on_event``.
+
+    Returns
+    -------
+    StoreReport
+        The outcome of each instance.
+
+    Raises
+    ------
+    NetworkError
+        When no association at all can be established.
+    """
+    operation = _store.store(peer, instances, **options)
+    if callable(progress):
+        report: StoreReport = run(operation, progress)
+    elif progress:
+        with _progress_bar() as advance:
+            report = run(operation, advance)
+    else:
+        report = run(operation)
+    return report
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[Progress], object]]:
+    from tqdm.auto import tqdm
+
+    with tqdm(unit="B", unit_scale=True, desc="store") as bar:
+
+        def advance(progress: Progress) -> None:
+            counts = f"{progress.done}/{progress.total}" if progress.total is not None else str(progress.done)
+            bar.set_postfix_str(f"{counts} instances, {progress.failed} failed", refresh=False)
+            bar.update(progress.outcome.size)
+
+        yield advance
+
+
+@contextmanager
+def connect(
+    peer: Peer, *, size: int = 4, idle: float = 60.0, health: float = 10.0, on_event: OnEvent | None = None
+) -> Iterator[Pool]:
+    """Keep associations with a peer open for the operations in a ``with`` block, which take it in place of the peer.
+
+    Parameters
+    ----------
+    peer
+        With whom.
+    size
+        How many associations there may be at once.
+    idle
+        Seconds after which one that nobody used is released.
+    health
+        Seconds after which one is asked for an echo before it is used again.
+    on_event
+        What is told of every event.
+
+    Yields
+    ------
+    Pool
+        Which threads may share.
+    """
+    pool = Pool(peer, size, idle, health, on_event)
+    try:
+        yield pool
+    finally:
+        run(close_pool(pool))
