@@ -1,9 +1,16 @@
 """What `dicomkit` gives, for type checkers and editors; the façade loads each name when it is first used."""
 
+from dicomkit import archive as archive
 from dicomkit import deidentification as deidentification
+from dicomkit import dimse as dimse
 from dicomkit import errors as errors
+from dicomkit import net as net
+from dicomkit import query as query
 from dicomkit import samples as samples
+from dicomkit import serve as serve
 from dicomkit._version import __version__ as __version__
+from dicomkit.archive.folder import FolderArchive as FolderArchive
+from dicomkit.archive.memory import MemoryArchive as MemoryArchive
 from dicomkit.dataset.dataset import DataSet as DataSet
 from dicomkit.dataset.diff import diff as diff
 from dicomkit.dataset.edit import DROP as DROP
@@ -20,6 +27,14 @@ from dicomkit.dataset.siemens_csa import siemens_protocol as siemens_protocol
 from dicomkit.deidentification.deidentify import deidentify as deidentify
 from dicomkit.deidentification.folder import deidentify_folder as deidentify_folder
 from dicomkit.deidentification.profile import BASIC_PROFILE as BASIC_PROFILE
+from dicomkit.dimse.peer import Peer as Peer
+from dicomkit.dimse.sync import connect as connect
+from dicomkit.dimse.sync import echo as echo
+from dicomkit.dimse.sync import explain_association as explain_association
+from dicomkit.dimse.sync import find as find
+from dicomkit.dimse.sync import get as get
+from dicomkit.dimse.sync import move as move
+from dicomkit.dimse.sync import store as store
 from dicomkit.encoding.dicom_json import from_json as from_json
 from dicomkit.encoding.dicom_json import to_json as to_json
 from dicomkit.encoding.dicom_xml import from_xml as from_xml
@@ -43,6 +58,7 @@ from dicomkit.pixels.transcode import transcode as transcode
 from dicomkit.pixels.transcode import transcode_report as transcode_report
 from dicomkit.pixels.window import window as window
 from dicomkit.pixels.write import write as write
+from dicomkit.serve.dimse import serve_dimse as serve_dimse
 from dicomkit.tables.columns import DEFAULT_COLUMNS as DEFAULT_COLUMNS
 from dicomkit.tables.grouping import patients as patients
 from dicomkit.tables.grouping import series as series

@@ -1,1 +1,33 @@
-"""DICOM message exchange: an upper layer that knows no sockets, operations as generators, and two drivers for them."""
+"""DICOM message exchange: an upper layer that knows no sockets, operations as generators, and two drivers for them.
+
+The verbs are in `dicomkit.dimse.sync` and, for asyncio, in `dicomkit.dimse.aio`; what else one needs is here by name.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_NAMES = {
+    "Outgoing": "outgoing",
+    "Peer": "peer",
+    "Pool": "pool",
+    "Refused": "store_provider",
+    "UserIdentity": "user_information",
+    "find_identifier": "sync",
+}
+_MODULES = ("aio", "policies", "sync")
+
+__all__ = [*_NAMES, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"dicomkit.dimse.{name}")
+    if name in _NAMES:
+        return getattr(import_module(f"dicomkit.dimse.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'dicomkit.dimse' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

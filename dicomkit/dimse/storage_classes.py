@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from dicomkit.standard.uids import Uid, uids_of_type
+from dicomkit.standard.uids import Uid, uid_entry, uids_of_type
+from dicomkit.values.uid import DICOM_ROOT
 
 _ROOT = "1.2.840.10008.5.1.4."
 _NO_STORAGE = ("1.2.840.10008.1.3.10",)
@@ -60,9 +61,21 @@ def storage_sop_classes(count: int | None = None) -> list[str]:
     return list(_ordered()[:count])
 
 
+def is_storage(uid: str) -> bool:
+    """Tell whether a SOP class may be one of storage: PS3.6 has it as one, retired or not, or doesn't know it.
+
+    Examples
+    --------
+    >>> is_storage("1.2.840.10008.5.1.4.1.1.2"), is_storage("1.2.840.10008.1.1"), is_storage("1.3.46.670589.2.3.1.1")
+    (True, False, True)
+    """
+    entry = uid_entry(uid)
+    return _names_storage(entry) if entry is not None else not uid.startswith(DICOM_ROOT)
+
+
 @cache
 def _ordered() -> tuple[str, ...]:
-    found = (entry for entry in uids_of_type("SOP Class") if _is_storage(entry))
+    found = (entry for entry in uids_of_type("SOP Class") if _names_storage(entry) and not entry.retired)
     return tuple(entry.uid for entry in sorted(found, key=lambda entry: _is_rare(entry.uid)))
 
 
@@ -70,10 +83,10 @@ def _is_rare(uid: str) -> bool:
     return uid.startswith(_RARE) and uid not in _USUAL
 
 
-def _is_storage(entry: Uid) -> bool:
-    name = entry.name
+def _names_storage(entry: Uid) -> bool:
+    name = entry.name.removesuffix(" (Retired)")
     return (
-        name.endswith("Storage") or "Storage - For" in name
-        if entry.uid not in _NO_STORAGE and not entry.retired
-        else False
+        entry.type == "SOP Class"
+        and entry.uid not in _NO_STORAGE
+        and (name.endswith("Storage") or "Storage - " in name)
     )

@@ -18,7 +18,7 @@ from dicomkit.sources import Bulk, open_source, replace_file
 from dicomkit.standard.attributes import vr_of
 from dicomkit.standard.directory_records import RecordType, record_type, record_type_of
 from dicomkit.values.tag import Tag
-from dicomkit.values.uid import new_uid
+from dicomkit.values.uid import UID, new_uid
 
 _COMPONENT = re.compile(r"[A-Z0-9_]{1,8}")
 _STAND_INS = {"StudyDate": ("SeriesDate", "AcquisitionDate", "ContentDate"), "StudyTime": ("SeriesTime", "ContentTime")}
@@ -188,8 +188,10 @@ def _add(
     needed = ("StudyInstanceUID", "SeriesInstanceUID") if kind.level else ()
     lacks = [key for key in needed if not ds.get(key)]
     lacks += [key for key, uid in (("SOPClassUID", sop_class), ("SOPInstanceUID", instance)) if not uid]
-    if sop_class == MEDIA_STORAGE_DIRECTORY or lacks or instance in seen:
+    wrong = [uid for uid in (sop_class, instance) if uid and not UID(uid).is_valid]
+    if sop_class == MEDIA_STORAGE_DIRECTORY or lacks or wrong or instance in seen:
         reason = f"it has no {' and no '.join(lacks)}" if lacks else "its SOP Instance UID was there before"
+        reason = f"{wrong[0]!r:.80} is no UID, which a record has to refer to" if wrong and not lacks else reason
         notes.append(f"{short}: left out: {'it is a DICOMDIR' if sop_class == MEDIA_STORAGE_DIRECTORY else reason}")
         return
     if in_place:

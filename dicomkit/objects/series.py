@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.dataset.dataset import DataSet
+from dicomkit.dataset.functional_groups import PER_FRAME
 from dicomkit.errors import GeometryError, ValueFormatError
+from dicomkit.objects.classic import classic_frames, is_enhanced
 from dicomkit.objects.image import make_image
 from dicomkit.standard.uids import uid_of
 from dicomkit.values.uid import new_uid
@@ -19,7 +22,28 @@ from dicomkit.volumes.grid import geometry_of
 if TYPE_CHECKING:
     import xarray as xr
 
-_OF_THE_SLICE = ("SliceLocation", "InstanceNumber", "NumberOfFrames", "GantryDetectorTilt")
+# Which attribute tells the place along a further dimension of a volume; its number in time where none does.
+_TELLS: Mapping[str, str] = MappingProxyType(
+    {
+        "b_value": "DiffusionBValue",
+        "echo": "EchoTime",
+        "trigger_time": "TriggerTime",
+        "inversion_time": "InversionTime",
+        "flip_angle": "FlipAngle",
+        "kvp": "KVP",
+        "channel": "ReceiveCoilName",
+        "component": "ComplexImageComponent",
+        "diffusion": "DiffusionBValue",
+    }
+)
+_IN_TIME = "TemporalPositionIdentifier"
+_GRADIENT = ("gradient_x", "gradient_y", "gradient_z")
+_OF_THE_SLICE = (
+    *("SliceLocation", "InstanceNumber", "NumberOfFrames", "GantryDetectorTilt"),
+    *("FrameIncrementPointer", "GridFrameOffsetVector"),
+)
+_DOSE = "DoseGridScaling"
+_RESCALE = ("RescaleSlope", "RescaleIntercept", "RescaleType")
 _LARGEST = 32767
 
 
@@ -30,18 +54,22 @@ def make_series(
     derivation: str = "derived volume",
     attributes: Mapping[str, Any] | None = None,
 ) -> tuple[DataSet, ...]:
-    """Make a series of derived images of a volume, one for each slice.
+    """Make a series of derived images of a volume, one for each slice and each place along further dimensions.
 
     Positions, orientation and spacings are those of the volume, wherever its slices lie; patient, study and
-    acquisition are those of ``like``, whose nearest image each slice refers to. Integers that fit 16 bits are exact;
-    floating point is stored in 16 bits with one Rescale Slope and Intercept for the whole volume.
+    acquisition are those of ``like``, whose nearest image (or frame of an enhanced one) each slice refers to. Integers
+    that fit 16 bits are exact; floating point is stored in 16 bits with one Rescale Slope and Intercept for the whole
+    volume, doses with one Dose Grid Scaling.
 
     Parameters
     ----------
     volume : xarray.DataArray
-        With dimensions slice, row and column (row and column may be those of a resliced volume).
+        With dimensions slice, row and column (row and column may be those of a resliced volume), and maybe more before
+        them: b-value, echo, trigger time ... are written as their attributes, time and what has no attribute as
+        Temporal Position Identifier.
     like : DataSet or iterable of DataSet
-        Single-frame images that the volume was made from, or belongs to.
+        Images that the volume was made from, or belongs to. Of enhanced CT and MR images, CT and MR images are made;
+        of other enhanced ones, secondary captures.
     derivation : str
         Derivation Description: what was done. One derivation of one series makes one new series.
     attributes : mapping, optional
@@ -50,12 +78,12 @@ def make_series(
     Returns
     -------
     tuple of DataSet
-        In the order of the slices.
+        In the order of the slices, those of the first place along the further dimensions before the others.
 
     Raises
     ------
     GeometryError
-        If the volume has further dimensions, or no even geometry.
+        If the volume has no even geometry.
     ValueFormatError
         If its values can't be stored, or ``like`` holds no image.
 
@@ -72,29 +100,65 @@ def make_series(
     sources = (like,) if isinstance(like, DataSet) else tuple(like)
     if not sources or any("Rows" not in ds for ds in sources):
         raise ValueFormatError("a series is made like images, and there are none", hint="pass like=[DataSet, ...]")
+    originals = tuple(ds for ds in sources for _ in range(len(ds.all(PER_FRAME)) if is_enhanced(ds) else 1))
+    numbers = tuple(n for ds in sources for n in (range(1, len(ds.all(PER_FRAME)) + 1) if is_enhanced(ds) else (0,)))
+    sources = tuple(header for ds in sources for header in (classic_frames(ds) if is_enhanced(ds) else (ds,)))
     extra = [str(dim) for dim in volume.dims if dim not in AXES]
-    if extra:
-        raise GeometryError(f"a series has slices, rows and columns, not {', '.join(extra)}", hint="select one of each")
     geometry = geometry_of(volume)
-    volume = volume.expand_dims([axis for axis in AXES if axis not in volume.dims]).transpose(*AXES)
+    volume = volume.expand_dims([axis for axis in AXES if axis not in volume.dims]).transpose(*extra, *AXES)
     stored, rescale = _stored(np.asarray(volume.data), sources[0])
     series = new_uid(seed=["derived", str(sources[0].get("SeriesInstanceUID") or new_uid()), derivation])
     places = _positions(sources)
-    made = []
-    for number, plane in enumerate(stored):
-        origin = geometry.points([[number, 0, 0]])[0]
-        source = sources[0]
-        if len(places):
-            nearest = int(np.argmin(np.abs(places - origin).sum(1)))
-            source = sources[nearest]
-            if np.abs(places[nearest] - origin).max() <= 10.0**-ORIGIN_DECIMALS:
-                origin = places[nearest]  # with all its digits
-        template = source.drop(*_OF_THE_SLICE).assign(Rows=plane.shape[0], Columns=plane.shape[1], **rescale)
-        image = make_image(plane, like=template, derivation=derivation, sources=(source,))
-        changes = _geometry_of_slice(geometry, origin) | rescale
-        changes |= {"InstanceNumber": number + 1, "SeriesInstanceUID": series, "PatientOrientation": None}
-        made.append(image.assign(changes).assign(dict(attributes or {})))
+    made: list[DataSet] = []
+    for place in np.ndindex(stored.shape[: len(extra)]):
+        facts = _facts(volume, dict(zip(extra, place, strict=True)))
+        suited = _suited(sources, facts)
+        for number, plane in enumerate(stored[place]):
+            origin = geometry.points([[number, 0, 0]])[0]
+            nearest = suited[0]
+            if len(places):
+                nearest = suited[int(np.argmin(np.abs(places[suited] - origin).sum(1)))]
+                if np.abs(places[nearest] - origin).max() <= 10.0**-ORIGIN_DECIMALS:
+                    origin = places[nearest]  # with all its digits
+            source, original = sources[nearest], originals[nearest]
+            template = source.drop(*_OF_THE_SLICE).assign(Rows=plane.shape[0], Columns=plane.shape[1], **rescale)
+            if "PhotometricInterpretation" not in template:
+                template = template.assign(PhotometricInterpretation="MONOCHROME2")
+            image = make_image(plane, like=template, derivation=derivation, sources=(original,))
+            changes = _geometry_of_slice(geometry, origin) | rescale | facts
+            changes |= {"InstanceNumber": len(made) + 1, "SeriesInstanceUID": series, "PatientOrientation": None}
+            if numbers[nearest]:
+                changes["SourceImageSequence", 0, "ReferencedFrameNumber"] = numbers[nearest]
+            if _DOSE in rescale:  # the one thing that says what stored values of a dose mean
+                image = image.drop(*_RESCALE)
+            made.append(image.assign(changes).assign(dict(attributes or {})))
     return tuple(made)
+
+
+def _facts(volume: xr.DataArray, place: Mapping[str, int]) -> dict[Any, Any]:
+    """The attributes that tell where an image lies along the further dimensions."""
+    facts: dict[Any, Any] = {}
+    here = volume.isel(place)
+    for name, number in place.items():
+        keyword, value = _TELLS.get(name), here.coords.get(name)
+        if name == "diffusion":
+            value = here.coords.get("DiffusionBValue")
+            if all(axis in here.coords for axis in _GRADIENT):
+                direction = tuple(float(here.coords[axis]) for axis in _GRADIENT)
+                if any(direction) and np.isfinite(direction).all():
+                    facts["DiffusionGradientOrientation"] = direction
+        if keyword is None or value is None:
+            facts |= {_IN_TIME: number + 1, "NumberOfTemporalPositions": volume.sizes[name]}
+        else:
+            facts[keyword] = value.item()
+    return facts
+
+
+def _suited(sources: tuple[DataSet, ...], facts: Mapping[Any, Any]) -> NDArray[np.int64]:
+    """Which sources lie where an image does along the further dimensions; all, if none does."""
+    wanted = {keyword: value for keyword, value in facts.items() if keyword in (_IN_TIME, *_TELLS.values())}
+    found = [number for number, ds in enumerate(sources) if all(ds.get(k) == value for k, value in wanted.items())]
+    return np.array(found or range(len(sources)), np.int64)
 
 
 def _positions(sources: tuple[DataSet, ...]) -> NDArray[np.float64]:
@@ -131,6 +195,8 @@ def _stored(values: NDArray[Any], like: DataSet) -> tuple[NDArray[Any], dict[str
     """Planes as make_image takes them, and the rescale to give them afterwards; none where they are exact."""
     if values.dtype.kind not in "biuf":
         raise ValueFormatError(f"values of {values.dtype} are no image", hint="give integers or floating point")
+    if _DOSE in like:
+        return _doses(values)
     if values.dtype.kind == "b":
         return values.astype(np.uint8), {}
     if values.dtype.kind != "f" and _fits(values):
@@ -147,6 +213,14 @@ def _stored(values: NDArray[Any], like: DataSet) -> tuple[NDArray[Any], dict[str
     slope = float(f"{largest / _LARGEST * (1 + 1e-8):.9g}") or 1.0
     stored = np.rint((values.astype(np.float64) - intercept) / slope).astype(np.int16)
     return stored, {"RescaleSlope": slope, "RescaleIntercept": intercept}
+
+
+def _doses(values: NDArray[Any]) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Unsigned words and the Dose Grid Scaling that makes doses of them (PS3.3 C.8.8.3)."""
+    if not values.size or not np.isfinite(values).all() or values.min() < 0:
+        raise ValueFormatError("doses are numbers from 0 on", hint="clip them first: volume.clip(min=0)")
+    scaling = float(f"{float(values.max()) / 65535 * (1 + 1e-8):.9g}") or 1.0
+    return np.rint(values.astype(np.float64) / scaling).astype(np.uint16), {_DOSE: scaling}
 
 
 def _fits(values: NDArray[Any]) -> bool:

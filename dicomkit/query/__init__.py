@@ -1,17 +1,20 @@
 """Queries: one value for C-FIND, QIDO-RS and a folder, and the rules of what matches it."""
 
-from dicomkit.query.identifier import from_identifier, returned, to_identifier
+from dicomkit.query.identifier import from_identifier, to_identifier
+from dicomkit.query.key import EMPTY, Key, Keys, is_universal
 from dicomkit.query.matching import find_in, matcher, matches
 from dicomkit.query.models import MODELS, model_for, model_of
-from dicomkit.query.query import Key, Keys, Query, level_name, query, unique_key
+from dicomkit.query.query import Query, level_name, query, returned, unique_key, usual_keys
 
 __all__ = [
+    "EMPTY",
     "MODELS",
     "Key",
     "Keys",
     "Query",
     "find_in",
     "from_identifier",
+    "is_universal",
     "level_name",
     "matcher",
     "matches",
@@ -21,4 +24,5 @@ __all__ = [
     "returned",
     "to_identifier",
     "unique_key",
+    "usual_keys",
 ]

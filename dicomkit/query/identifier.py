@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dicomkit.dataset.dataset import DataSet
-from dicomkit.query.query import Key, Keys, Query, level_name
-from dicomkit.standard.query_keys import LEVELS, UNIQUE_KEYS, query_keys
-
-_USUAL = {
-    "PATIENT": ("PatientBirthDate", "PatientSex", "NumberOfPatientRelatedStudies"),
-    "STUDY": (
-        *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "ModalitiesInStudy", "StudyDescription"),
-        *("NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances"),
-    ),
-    "SERIES": ("SeriesDescription", "BodyPartExamined", "NumberOfSeriesRelatedInstances"),
-    "IMAGE": ("SOPClassUID",),
-}
-"""What is asked for beside the unique and required keys of a level, where nobody says what to return."""
+from dicomkit.dataset.element import Element
+from dicomkit.query.key import NUMBER_VRS, ONE_VALUE_VRS, WILDCARD_VRS, Key, Keys, key_vr
+from dicomkit.query.query import Query, level_name, returned
+from dicomkit.dataset.element import UTF8
+from dicomkit.values.decode import decode_value
+from dicomkit.values.encode import encode_value
+from dicomkit.values.tag import Tag
+from dicomkit.values.vr import VRS
 
 
 def to_identifier(query: Query, *, returning: bool = True) -> DataSet:
@@ -35,39 +28,20 @@ def to_identifier(query: Query, *, returning: bool = True) -> DataSet:
     >>> identifier.QueryRetrieveLevel, identifier.StudyInstanceUID, identifier.Modality
     ('SERIES', UID('1.2.3'), None)
     """
-    elements: dict[str, Any] = dict.fromkeys(returned(query) if returning else ())
-    elements |= {keyword: _value(key) for keyword, key in query.keys}
+    elements = [Element.of(keyword, None) for keyword in (returned(query) if returning else ())]
+    elements += [_element(keyword, key) for keyword, key in query.keys]
     if query.level is not None:
-        elements["QueryRetrieveLevel"] = query.level
+        elements.append(Element.of("QueryRetrieveLevel", query.level))
     if not _is_ascii(query.keys):
-        elements["SpecificCharacterSet"] = "ISO_IR 192"
+        elements.append(Element.of("SpecificCharacterSet", "ISO_IR 192"))
     return DataSet(elements)
-
-
-def returned(query: Query) -> tuple[str, ...]:
-    """List the keywords of what is to be returned, beside those that have to match.
-
-    Examples
-    --------
-    >>> from dicomkit.query.query import query
-    >>> returned(query("image", SeriesInstanceUID="1.2"))
-    ('InstanceNumber', 'SOPInstanceUID', 'SOPClassUID')
-    """
-    if query.level is None:
-        return query.return_keys or ()
-    above = [UNIQUE_KEYS[level] for level in LEVELS[1 : LEVELS.index(query.level) + 1]]
-    if query.return_keys is not None:
-        own = [UNIQUE_KEYS[query.level]] if query.level == "PATIENT" else above[-1:]
-        return tuple(dict.fromkeys((*own, *query.return_keys)))
-    needed = [key.keyword for key in query_keys(query.level) if key.type != "O"]
-    return tuple(dict.fromkeys((*needed, *_USUAL[query.level])))
 
 
 def from_identifier(identifier: DataSet) -> Query:
     """Read an identifier as a query; what has no value is what is to be returned.
 
-    Real peers write keys that our own queries may not have: wildcards where they mean nothing, levels in lower case.
-    They are taken as they are.
+    Real peers write keys that our own queries may not have: wildcards where they mean nothing, ranges of numbers,
+    attributes below the level. They are taken as they are; private attributes are left out.
 
     Raises
     ------
@@ -80,44 +54,57 @@ def from_identifier(identifier: DataSet) -> Query:
     query('STUDY', PatientName='DOE*', return_keys=['StudyDate'])
     """
     level = identifier.get("QueryRetrieveLevel")
-    keys, wanted = _keys(identifier)
-    return Query(None if level is None else level_name(str(level)), keys, tuple(wanted))
+    keys = _keys(identifier)
+    matched = Keys(pair for pair in keys if pair[1])
+    return Query(
+        None if level is None else level_name(str(level)), matched, tuple(keyword for keyword, key in keys if not key)
+    )
 
 
-def _keys(identifier: DataSet) -> tuple[Keys, list[str]]:
-    pairs, wanted = [], []
+def _keys(identifier: DataSet) -> Keys:
+    pairs = []
     for element in identifier.elements():
         keyword = element.tag.keyword
-        if not keyword or keyword in ("QueryRetrieveLevel", "SpecificCharacterSet") or element.tag.element == 0:
-            continue
-        key = _sequence_key(identifier.all(keyword)) if element.vr == "SQ" else _key(element)
-        if key:
-            pairs.append((keyword, key))
-        else:
-            wanted.append(keyword)
-    return Keys(pairs), wanted
+        if keyword and element.tag.element and keyword not in ("QueryRetrieveLevel", "SpecificCharacterSet"):
+            pairs.append((keyword, _key(identifier, element)))
+    return Keys(pairs)
 
 
-def _sequence_key(items: tuple[Any, ...]) -> Keys:
-    """Return the keys of the item; those that have no value ask for the whole sequence."""
-    return _keys(items[0])[0] if items else Keys()
-
-
-def _key(element: Any) -> Key:
-    value = element.value
-    if value is None or isinstance(value, (bytes, bytearray)):
+def _key(identifier: DataSet, element: Element) -> Key:
+    if element.vr == "SQ":  # a key has one item
+        items = identifier.all(element.tag)
+        return (_keys(items[0]) or "") if items else ""
+    if element.vr == "AT":
+        texts = [f"{int(tag):08X}" for tag in identifier.all(element.tag)]
+    elif VRS[element.vr].kind == "bulk":
         return ""
-    text = element.text
-    values = tuple(part.strip() for part in text.split("\\")) if isinstance(text, str) else ()
-    if not values:
-        values = tuple(map(str, value)) if isinstance(value, tuple) else (str(value),)
+    elif element.vr in ONE_VALUE_VRS:
+        texts = [element.text.rstrip(" \0")]
+    else:
+        texts = [part.strip(" \0") for part in element.text.split("\\")]
+    if element.vr in WILDCARD_VRS:
+        texts = [text if text.strip("*") else "" for text in texts]
+    values = tuple(dict.fromkeys(texts))
+    if "" in values and (element.vr != "UI" or len(values) == 1):  # anything, or one of the others
+        return ""
+    values = tuple(value for value in values if value)
     return values[0] if len(values) == 1 else values
 
 
-def _value(key: Key) -> Any:
+def _element(keyword: str, key: Key) -> Element:
+    """Make the element of a key, which need not be a value of its VR: ``DOE*``, ``20240101-``."""
+    tag, vr = Tag.of(keyword), key_vr(keyword)
+    if not key:
+        return Element.of(tag, None)
     if isinstance(key, Keys):
-        return [DataSet({keyword: _value(entry) for keyword, entry in key})]
-    return key or None
+        return Element(tag, vr, (DataSet([_element(inner, value) for inner, value in key]),))
+    texts = [key] if isinstance(key, str) else list(key)
+    if VRS[vr].kind == "binary":
+        return Element.of(tag, [float(text) if vr in ("FD", "FL") else int(text) for text in texts])
+    if vr in NUMBER_VRS or vr == "AT":
+        return Element.of(tag, texts)
+    raw = encode_value(vr, texts, charset=UTF8, strict=False)
+    return Element(tag, vr, decode_value(vr, raw, charset=UTF8), raw)
 
 
 def _is_ascii(key: Key) -> bool:

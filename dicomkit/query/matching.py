@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.errors import ValueFormatError
-from dicomkit.query.query import TEMPORAL_VRS, WILDCARD_VRS, Key, Keys, Query
+from dicomkit.query.key import TEMPORAL_VRS, WILDCARD_VRS, Key, Keys
+from dicomkit.query.query import Query
 from dicomkit.standard.attributes import tag_of, vr_of
 from dicomkit.values.temporal_range import TemporalRange
 

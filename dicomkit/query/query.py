@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from typing import Any, TypeAlias
 
 from dicomkit.display.html import Markup, card
-from dicomkit.errors import QueryError, ValueFormatError
-from dicomkit.standard.attributes import attribute, tag_of, vr_of
-from dicomkit.standard.query_keys import LEVELS, UNIQUE_KEYS, query_key
-from dicomkit.values.date_times import DateTime
-from dicomkit.values.dates import Date
+from dicomkit.errors import QueryError
+from dicomkit.query.key import Key, Keys, key_of
+from dicomkit.standard.attributes import tag_of, vr_of
+from dicomkit.standard.query_keys import LEVELS, UNIQUE_KEYS, query_key, query_keys
 from dicomkit.values.tag import Tag
-from dicomkit.values.temporal_range import TemporalRange
-from dicomkit.values.times import Time
 
-Key: TypeAlias = "str | tuple[str, ...] | Keys"
-"""What an attribute has to match: a text (empty for anything), one of several, or keys of an item of a sequence."""
-WILDCARD_VRS = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"))
-TEMPORAL_VRS = ("DA", "TM", "DT")
 _LEVEL_NAMES = {"INSTANCE": "IMAGE", "IMAGES": "IMAGE", "INSTANCES": "IMAGE", "STUDIES": "STUDY", "PATIENTS": "PATIENT"}
 _NO_KEYS = ("QueryRetrieveLevel", "SpecificCharacterSet")
-
-
-class Keys(tuple[tuple[str, "Key"], ...]):
-    """The keys of one level of nesting, as pairs of keyword and what it has to match, in the order of the tags."""
-
-    __slots__ = ()
+_BELOW = {
+    **dict.fromkeys(("SeriesDescription", "SeriesDate", "SeriesTime", "BodyPartExamined", "ProtocolName"), "SERIES"),
+    **dict.fromkeys(("Rows", "Columns", "NumberOfFrames", "ImageType", "ContentDate", "ContentTime"), "IMAGE"),
+}
+"""Attributes that PS3.4 doesn't list by name, on the levels whose information entities have them."""
+_USUAL = {
+    "PATIENT": ("PatientBirthDate", "PatientSex", "NumberOfPatientRelatedStudies"),
+    "STUDY": (
+        *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "ModalitiesInStudy", "StudyDescription"),
+        *("NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances"),
+    ),
+    "SERIES": ("SeriesDescription", "BodyPartExamined", "NumberOfSeriesRelatedInstances"),
+    "IMAGE": ("SOPClassUID",),
+}
+"""What is asked for beside the unique and required keys of a level, where nobody says what to return."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,10 @@ class Query:
     level
         ``"PATIENT"``, ``"STUDY"``, ``"SERIES"`` or ``"IMAGE"``; None where the information model has no levels.
     keys
-        What has to match.
+        What has to match, in the order of the tags.
     return_keys
-        Keywords of what is to be returned beside the keys; None for what is usual on the level.
+        Keywords of what is to be returned beside the keys, in the order of the tags; None for what is usual on the
+        level. A part of the items of a sequence is asked for by keys of that sequence that are empty.
     """
 
     level: str | None
@@ -75,11 +77,13 @@ def query(level: str | None, *, return_keys: Iterable[str] | None = None, **keys
     level
         ``"patient"``, ``"study"``, ``"series"``, or ``"image"`` (or ``"instance"``); None for a worklist.
     return_keys
-        Keywords of what is to be returned beside the keys; by default what is usual on the level.
+        Keywords of what is to be returned beside the keys and the unique key of the level; by default what is usual on
+        the level.
     keys
-        By keyword. A text, with ``*`` and ``?`` where the VR allows; a range of dates, times or moments as ``"a-b"``, or
-        as a pair of values one of which may be None; a list of UIDs, or of other values any of which may match; a
-        mapping for a sequence; None or ``""`` for anything.
+        By keyword, or by path: ``**{"RequestAttributesSequence.RequestedProcedureID": "A"}``. A text, with ``*`` and
+        ``?`` where the VR allows; a range of dates, times or moments as ``"a-b"``, or as a pair of values one of which
+        may be None; a list of UIDs, or of other values any of which may match; a mapping for a sequence; None, ``""`` or
+        ``"*"`` for anything, which asks for the value; ``'""'`` for no value.
 
     Raises
     ------
@@ -92,11 +96,67 @@ def query(level: str | None, *, return_keys: Iterable[str] | None = None, **keys
     query('STUDY', StudyDate='20240101-', ModalitiesInStudy=['CT', 'MR'], PatientName='DOE*')
     """
     name = None if level is None else level_name(level)
-    returned = None if return_keys is None else tuple(_known(keyword) for keyword in return_keys)
-    found = make_keys(keys)
-    for keyword in (*(keyword for keyword, _ in found), *(returned or ())):
-        _check_level(name, keyword)
-    return Query(name, found, returned)
+    asked = None if return_keys is None else [*return_keys, *_unique(name)]
+    return make_query(name, keys, asked)
+
+
+def make_query(level: str | None, keys: Mapping[str, Any], return_keys: Iterable[str] | None) -> Query:
+    """Check keys and what is to be returned, and bring them into their one form."""
+    tree: dict[str, Any] = {}
+    for path, value in keys.items():
+        _put(tree, path, _path(path), value)
+    asked = None if return_keys is None else [_path(path) for path in return_keys]
+    for steps in asked or ():
+        if len(steps) > 1 and not _holds(tree, steps):
+            _put(tree, ".".join(steps), steps, "")
+    found = make_keys(tree)
+    matched = Keys(pair for pair in found if pair[1])
+    universal = [keyword for keyword, key in found if not key]
+    returned = None if asked is None else [steps[0] for steps in asked if len(steps) == 1]
+    if universal:
+        returned = [*universal, *(usual_keys(level) if returned is None else returned)]
+    for keyword in (*tree, *(returned or ())):
+        _check_level(level, keyword)
+    return Query(level, matched, None if returned is None else _in_order(returned, matched))
+
+
+def _in_order(keywords: Iterable[str], keys: Keys) -> tuple[str, ...]:
+    """Sort by tag what is to be returned, without what is a key."""
+    return tuple(sorted(set(keywords) - {keyword for keyword, _ in keys}, key=lambda keyword: tag_of(keyword) or 0))
+
+
+def _unique(level: str | None) -> tuple[str, ...]:
+    return () if level is None else (UNIQUE_KEYS[level],)
+
+
+def usual_keys(level: str | None) -> tuple[str, ...]:
+    """List what is asked for where nobody says what to return: unique keys, required keys, and what people look at.
+
+    Examples
+    --------
+    >>> usual_keys("image")
+    ('InstanceNumber', 'SOPInstanceUID', 'SOPClassUID', 'StudyInstanceUID', 'SeriesInstanceUID')
+    """
+    if level is None:
+        return ()
+    name = level_name(level)
+    needed = (key.keyword for key in query_keys(name) if key.type != "O")
+    above = (UNIQUE_KEYS[upper] for upper in LEVELS[1 : LEVELS.index(name)])
+    return tuple(dict.fromkeys((*needed, *_USUAL[name], *above)))
+
+
+def returned(query: Query) -> tuple[str, ...]:
+    """List the keywords of what is to be returned, beside those that have to match.
+
+    Examples
+    --------
+    >>> returned(query("image", SeriesInstanceUID="1.2"))
+    ('InstanceNumber', 'SOPInstanceUID', 'SOPClassUID', 'StudyInstanceUID')
+    """
+    if query.return_keys is not None:
+        return query.return_keys
+    keys = {keyword for keyword, _ in query.keys}
+    return tuple(keyword for keyword in usual_keys(query.level) if keyword not in keys)
 
 
 def level_name(level: str) -> str:
@@ -121,87 +181,78 @@ def level_name(level: str) -> str:
 
 def make_keys(keys: Mapping[str, Any]) -> Keys:
     """Check keys, and bring them into their one form."""
-    pairs = [(_known(keyword), value) for keyword, value in keys.items()]
-    pairs.sort(key=lambda pair: tag_of(pair[0]) or 0)
-    return Keys((keyword, _key(keyword, value)) for keyword, value in pairs)
+    tree: dict[str, Any] = {}
+    for path, value in keys.items():
+        _put(tree, path, _path(path), value)
+    return Keys((keyword, _key(keyword, tree[keyword])) for keyword in sorted(tree, key=lambda word: tag_of(word) or 0))
 
 
-def _known(keyword: str) -> str:
+def _key(keyword: str, value: Any) -> Key:
+    if vr_of(tag_of(keyword) or 0) != "SQ":
+        return key_of(keyword, value)
+    if isinstance(value, Sequence) and not isinstance(value, (str, Keys)) and len(value) == 1:
+        value = value[0]
+    if value is None or value == "" or (isinstance(value, (Mapping, Sequence)) and not value):
+        return ""
+    if isinstance(value, Keys):
+        value = dict(value)
+    if not isinstance(value, Mapping):
+        raise QueryError(f"{keyword} is a sequence", tag=tag_of(keyword), hint="give the keys of its item as a mapping")
+    return make_keys({name if isinstance(name, str) else Tag.of(name).keyword: value[name] for name in value})
+
+
+def _put(tree: dict[str, Any], path: str, steps: tuple[str, ...], value: Any) -> None:
+    """Put the value of a path where it belongs."""
+    *above, last = steps
+    for step in above:
+        inner = tree.get(step)
+        tree[step] = tree = {} if inner is None or inner == "" else dict(inner) if _is_nested(inner) else {last: inner}
+    if last in tree:
+        raise QueryError(f"{path} is given twice", tag=tag_of(last), hint="give it once; several values as a list")
+    tree[last] = value
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, (Mapping, Keys))
+
+
+def _holds(tree: Any, steps: tuple[str, ...]) -> bool:
+    """Whether a path is among the keys."""
+    for step in steps:
+        if not _is_nested(tree) or step not in dict(tree):
+            return False
+        tree = dict(tree)[step]
+    return True
+
+
+def _path(path: str) -> tuple[str, ...]:
+    """Read keywords or tags, with a point between those of a sequence and of its items."""
+    steps = tuple(_known(step, path) for step in path.split("."))
+    for step in steps[:-1]:
+        if vr_of(tag_of(step) or 0) != "SQ":
+            raise QueryError(f"{step} of {path!r} is no sequence", tag=tag_of(step), hint="only items have keys below")
+    return steps
+
+
+def _known(step: str, path: str) -> str:
+    keyword = step
+    if len(step) == 8 and tag_of(step) is None and all(char in "0123456789abcdefABCDEF" for char in step):
+        keyword = Tag(int(step, 16)).keyword
     if tag_of(keyword) is None or keyword in _NO_KEYS:
-        hint = "use the keyword of PS3.6, like StudyDate"
-        raise QueryError(f"{keyword!r} is no attribute that can be asked for", hint=hint)
+        hint = "use the keyword of PS3.6, like StudyDate; private attributes can't be asked for"
+        raise QueryError(f"{path!r} is no attribute that can be asked for", hint=hint)
     return keyword
 
 
 def _check_level(level: str | None, keyword: str) -> None:
     """Refuse a key below the level (PS3.4 C.4.1.1.3.1); counts and other summaries are on their own level."""
     entry = query_key(keyword)
-    if level is not None and entry is not None and LEVELS.index(entry.level) > LEVELS.index(level):
-        hint = f"ask on the level {entry.level.lower()}, or leave it out"
+    own = entry.level if entry else _BELOW.get(keyword)
+    if level is not None and own is not None and LEVELS.index(own) > LEVELS.index(level):
+        hint = f"ask on the level {own.lower()}, or leave it out"
+        if keyword == "Modality" and level == "STUDY":
+            hint = "ask for ModalitiesInStudy, or on the level series"
         raise QueryError(f"{keyword} is below the level {level.lower()}", tag=tag_of(keyword), hint=hint)
-
-
-def _key(keyword: str, value: Any) -> Key:
-    tag = tag_of(keyword)
-    vr = (vr_of(tag) or "UN").split("|")[0] if tag is not None else "UN"
-    if value is None or value == "":
-        return ""
-    if vr == "SQ":
-        return _sequence(keyword, value)
-    if isinstance(value, tuple) and len(value) == 2 and vr in TEMPORAL_VRS:
-        value = "-".join("" if bound is None else _text(keyword, bound) for bound in value)
-    if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "tolist"):
-        several = tuple(_single(keyword, vr, entry) for entry in value)
-        return several[0] if len(several) == 1 else several
-    return _single(keyword, vr, value)
-
-
-def _sequence(keyword: str, value: Any) -> Key:
-    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1:
-        value = value[0]
-    if isinstance(value, Keys):
-        return value
-    if not isinstance(value, Mapping):
-        raise QueryError(f"{keyword} is a sequence", tag=tag_of(keyword), hint="give the keys of its item as a mapping")
-    return make_keys({str(Tag.of(name).keyword): entry for name, entry in value.items()})
-
-
-def _single(keyword: str, vr: str, value: Any) -> str:
-    text = _text(keyword, value)
-    where: dict[str, Any] = {"tag": tag_of(keyword)}
-    if "\\" in text:
-        raise QueryError(f"{keyword}={text!r} holds a backslash", hint="give several values as a list", **where)
-    if vr in TEMPORAL_VRS:
-        try:
-            TemporalRange.of(text, vr)  # type: ignore[arg-type]
-        except ValueFormatError as error:
-            hint = f"write one value of {vr}, or a range as 'a-b', 'a-' or '-b', without wildcards"
-            raise QueryError(f"{keyword}={text!r}: {error.message}", hint=hint, **where) from error
-    elif vr == "UI" and not all(part.isdigit() for part in text.split(".")):
-        raise QueryError(
-            f"{keyword}={text!r} is no UID", hint="UIDs are asked for whole, or as a list of them", **where
-        )
-    elif vr not in WILDCARD_VRS and ("*" in text or "?" in text):
-        hint = f"{vr} is asked for as a whole value"
-        raise QueryError(f"{keyword}={text!r} has a wildcard", hint=hint, **where)
-    return text
-
-
-def _text(keyword: str, value: Any) -> str:
-    """Write a value as DICOM does."""
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, datetime):
-        tag = tag_of(keyword)
-        return str(DateTime.of(value)) if tag is not None and vr_of(tag) == "DT" else str(Date.of(value.date()))
-    if isinstance(value, date):
-        return str(Date.of(value))
-    if isinstance(value, time):
-        return str(Time.of(value))
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f"{value:g}" if isinstance(value, float) else str(value)
-    entry = attribute(tag_of(keyword) or 0)
-    raise QueryError(f"{keyword} can't be asked for as {value!r}", hint=f"its VR is {entry.vr if entry else 'unknown'}")
 
 
 def _plain(key: Key) -> Any:
@@ -212,5 +263,11 @@ def _plain(key: Key) -> Any:
 
 
 def unique_key(level: str) -> str:
-    """Return the keyword of the unique key of a level."""
-    return UNIQUE_KEYS[level]
+    """Return the keyword of the unique key of a level.
+
+    Examples
+    --------
+    >>> unique_key("image")
+    'SOPInstanceUID'
+    """
+    return UNIQUE_KEYS[level_name(level)]

@@ -1,0 +1,362 @@
+"""An archive in a folder: a file for each instance, named by a template, and an index beside them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+
+from dicomkit.archive.answers import COMPUTED, answering, wanted_keywords
+from dicomkit.archive.cards import Card, card_keywords, make_card
+from dicomkit.archive.errors import ArchiveFullError, DuplicateInstanceError, NotUnderstoodError
+from dicomkit.archive.index import Index, Row
+from dicomkit.archive.place import DEFAULT_TEMPLATE, placing
+from dicomkit.archive.protocol import IRREGULAR, Buffer, Check, StoredInstance
+from dicomkit.dataset.dataset import DataSet
+from dicomkit.dimse.outgoing import outgoing
+from dicomkit.display.html import Markup, card
+from dicomkit.encoding.file_meta import received_meta
+from dicomkit.encoding.writer import iter_part10
+from dicomkit.errors import DicomError
+from dicomkit.files.read import read
+from dicomkit.new_file import PREFIX, NewFile
+from dicomkit.query import Query, matcher
+from dicomkit.sources import Bulk, Readable
+from dicomkit.tables.find_files import find_files
+
+INDEX_NAME = ".dicomkit-index.sqlite"
+_DIRTY_NAME = PREFIX + "pending"
+_HEAD = 1 << 17
+"""How much of an instance is kept in memory while it is received, so that its header needn't be read again."""
+_FLUSH_AFTER = 0.05
+_MOST_PENDING = 256
+
+
+class FolderArchive:
+    """Instances in a folder, found through an index.
+
+    An instance is in its place, whole, before it is answered for. Its row follows within a fraction of a second, and
+    before any search of this archive; what a crash left without a row is found again when the archive is opened.
+
+    Parameters
+    ----------
+    folder
+        Where the files are; it is made where it doesn't exist.
+    index
+        URL of the database, as SQLAlchemy writes it; by default an SQLite file in the folder.
+    template
+        How files are named, by keywords of attributes.
+    duplicates
+        What becomes of an instance that is there already: ``"keep"`` the first, ``"replace"`` it, ``"refuse"``.
+    min_free
+        Bytes that must stay free on the disk; below that nothing is taken.
+    durable
+        Whether to wait until each file is on the disk.
+
+    Raises
+    ------
+    MissingFeatureError
+        When SQLAlchemy isn't installed (extra ``archive``).
+    ValueFormatError
+        When the template can't be one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from dicomkit.query import query
+    >>> from dicomkit.samples import ct_series
+    >>> with tempfile.TemporaryDirectory() as folder, FolderArchive(folder) as archive:
+    ...     for ds in ct_series(2, 8):
+    ...         _ = archive.store(ds)
+    ...     [(match.Modality, match.NumberOfStudyRelatedInstances) for match in archive.search(
+    ...         query("series", return_keys=["Modality", "NumberOfStudyRelatedInstances"]))]
+    [('CT', 2)]
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        index: str | None = None,
+        template: str = DEFAULT_TEMPLATE,
+        duplicates: str = "keep",
+        min_free: int = 64 << 20,
+        durable: bool = False,
+    ) -> None:
+        self.folder = os.path.abspath(os.fspath(folder))
+        self.duplicates = duplicates
+        self.min_free = min_free
+        self.durable = durable
+        self._place = placing(template)
+        os.makedirs(self.folder, exist_ok=True)
+        self._index = Index(index or f"sqlite:///{os.path.join(self.folder, INDEX_NAME)}")
+        self._pending: dict[str, Row] = {}
+        self._lock = threading.RLock()
+        self._flushing = threading.Lock()
+        self._wake = threading.Event()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        if os.path.exists(os.path.join(self.folder, _DIRTY_NAME)):
+            self.reindex(only_new=True)
+
+    # ---- asking ------------------------------------------------------------------------------------------------
+
+    def search(self, query: Query, *, offset: int = 0, limit: int | None = None) -> Iterator[DataSet]:
+        """Give a data set for each match on the level of the query, with what it asks for."""
+        self._flush()
+        answer = answering(query)
+        computed = [keyword for keyword in wanted_keywords(query) if keyword in COMPUTED]
+        found = (
+            answer(
+                Card("", "", "", "", "", "", attributes).to_dataset(),
+                self._index.facts(computed, *uids) if computed else {},
+            )
+            for attributes, *uids in self._index.groups(query)
+        )
+        matches = (match for match in found if match is not None)
+        return islice(matches, offset, None if limit is None else offset + limit)
+
+    def fetch(self, query: Query) -> Iterator[StoredInstance]:
+        """Give every instance that the keys of a query denote."""
+        self._flush()
+        test = matcher(query)
+        return (self._stored(row) for row in self._index.rows(query) if test(row.card.to_dataset()))
+
+    def _stored(self, row: Row) -> StoredInstance:
+        path = os.path.join(self.folder, row.path)
+        return StoredInstance(*row.card[:4], row.transfer_syntax_uid, path, row.size, row.offset)
+
+    def __len__(self) -> int:
+        self._flush()
+        return len(self._index)
+
+    def __repr__(self) -> str:
+        return f"<FolderArchive {self.folder!r}: {len(self)} instances>"
+
+    def _repr_html_(self) -> Markup:
+        return card(
+            "FolderArchive", [("folder", self.folder), ("instances", len(self)), ("duplicates", self.duplicates)]
+        )
+
+    # ---- taking ------------------------------------------------------------------------------------------------
+
+    def receive(
+        self,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        transfer_syntax_uid: str,
+        *,
+        calling_ae: str = "",
+        check: Check | None = None,
+    ) -> FolderReceipt:
+        """Begin to receive an instance.
+
+        Raises
+        ------
+        ArchiveFullError
+            When there is too little room on the disk.
+        DuplicateInstanceError
+            When it is there already, and duplicates are refused.
+        """
+        if shutil.disk_usage(self.folder).free < self.min_free:
+            raise ArchiveFullError("the disk of the archive is full")
+        if self.duplicates == "refuse" and self._row(sop_instance_uid) is not None:
+            raise DuplicateInstanceError("the instance is in the archive already")
+        return FolderReceipt(self, check, sop_class_uid, sop_instance_uid, transfer_syntax_uid, calling_ae)
+
+    def store(self, instance: DataSet | Readable) -> StoredInstance:
+        """Put an instance of one's own into the archive.
+
+        Raises
+        ------
+        ArchiveError
+            When it isn't taken.
+        """
+        ds = instance if isinstance(instance, DataSet) else read(instance)
+        receipt = self.receive(str(ds.get("SOPClassUID")), str(ds.get("SOPInstanceUID")), ds.transfer_syntax.uid)
+        try:
+            for number, chunk in enumerate(iter_part10(ds)):
+                receipt.write([chunk]) if number else receipt.begin(chunk)
+            return receipt.commit()
+        except BaseException:
+            receipt.discard()
+            raise
+
+    def put(self, file: NewFile, ds: DataSet, found: Card, transfer_syntax_uid: str, offset: int) -> StoredInstance:
+        """Give the file of an instance its place, and note its row."""
+        place = self._place(ds)
+        row = Row(found, transfer_syntax_uid, place, offset, file.size - offset)
+        with self._lock:
+            known = self._row(found.sop_instance_uid) if self.duplicates != "replace" or self._pending else None
+            if known is not None and self.duplicates == "keep":
+                file.discard()
+                return self._stored(known)
+            if known is not None and self.duplicates == "refuse":
+                raise DuplicateInstanceError("the instance is in the archive already")
+            self._note(row)
+        file.commit(os.path.join(self.folder, place), durable=self.durable)
+        return self._stored(row)
+
+    def _row(self, sop_instance_uid: str) -> Row | None:
+        return self._pending.get(sop_instance_uid) or self._index.find(sop_instance_uid)
+
+    # ---- the index ---------------------------------------------------------------------------------------------
+
+    def _note(self, row: Row) -> None:
+        """Let a row be written soon."""
+        if not self._pending:
+            with open(os.path.join(self.folder, _DIRTY_NAME), "wb"):
+                pass
+        self._pending[row.card.sop_instance_uid] = row
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._write_behind, name="dicomkit index", daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def _write_behind(self) -> None:
+        while not self._closed:
+            self._wake.wait()
+            self._wake.clear()
+            if len(self._pending) < _MOST_PENDING and not self._closed:
+                time.sleep(_FLUSH_AFTER)
+            with suppress(Exception):  # the rows still wait then, and the next search says what is wrong
+                self._flush()
+
+    def _flush(self) -> None:
+        """Write the rows that wait."""
+        with self._flushing:
+            with self._lock:
+                rows = list(self._pending.values())
+            if not rows:
+                return
+            self._index.add(rows)
+            with self._lock:
+                for row in rows:
+                    if self._pending.get(row.card.sop_instance_uid) is row:
+                        del self._pending[row.card.sop_instance_uid]
+                if not self._pending:
+                    with suppress(OSError):
+                        os.unlink(os.path.join(self.folder, _DIRTY_NAME))
+
+    def take_in(self, folder: str | os.PathLike[str]) -> int:
+        """Index the files of a folder where they are, without copying them, and return how many there are."""
+        return self._index_files(find_files(folder))
+
+    def reindex(self, *, only_new: bool = False) -> int:
+        """Make the index again from the files of the folder, and return how many instances were added.
+
+        Parameters
+        ----------
+        only_new
+            Whether to leave the rows that there are, and add those that are missing.
+        """
+        self._flush()
+        known = set(self._index.paths()) if only_new else set()
+        if not only_new:
+            self._index.clear()
+        files = (path for path in find_files(self.folder) if not os.path.basename(path).startswith("."))
+        added = self._index_files(path for path in files if self._relative(path) not in known)
+        with suppress(OSError):
+            os.unlink(os.path.join(self.folder, _DIRTY_NAME))
+        return added
+
+    def _relative(self, path: str) -> str:
+        relative = os.path.relpath(os.path.abspath(path), self.folder)
+        return os.path.abspath(path) if relative.startswith("..") else relative.replace(os.sep, "/")
+
+    def _index_files(self, files: Iterator[str] | Sequence[str]) -> int:
+        rows: list[Row] = []
+        count = 0
+        for path in files:
+            with suppress(DicomError):
+                rows.append(self._row_of(path))
+                count += 1
+            if len(rows) >= _MOST_PENDING:
+                self._index.add(rows)
+                rows.clear()
+        if rows:
+            self._index.add(rows)
+        return count
+
+    def _row_of(self, path: str) -> Row:
+        ds = read(path, stop_before="PixelData")
+        data = outgoing(path).data()
+        offset, size = (data.offset, len(data)) if isinstance(data, Bulk) else (IRREGULAR, os.stat(path).st_size)
+        return Row(make_card(ds), ds.transfer_syntax.uid, self._relative(path), offset, size)
+
+    def delete(self, query: Query) -> int:
+        """Remove every instance that the keys of a query denote, with its file, and return how many there were."""
+        found = list(self.fetch(query))
+        self._index.remove(stored.sop_instance_uid for stored in found)
+        for stored in found:
+            if stored.path is not None and stored.path.startswith(self.folder + os.sep):
+                with suppress(OSError):
+                    os.unlink(stored.path)
+        return len(found)
+
+    def close(self) -> None:
+        """Write what waits, and let go of the database."""
+        self._flush()
+        self._closed = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(5)
+        self._index.close()
+
+    def __enter__(self) -> FolderArchive:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class FolderReceipt:
+    """An instance that streams into a file of the archive."""
+
+    def __init__(self, archive: FolderArchive, check: Check | None, *announced: str) -> None:
+        self._archive = archive
+        self._check = check
+        self._class, self._instance, self._syntax, calling_ae = announced
+        self._file = NewFile(archive.folder)
+        self._meta = received_meta(self._class, self._instance, self._syntax, source_ae=calling_ae)
+        self._offset = len(self._meta)
+        self._head = bytearray()
+
+    def begin(self, meta: bytes) -> None:
+        """Begin with a meta information of one's own."""
+        self._meta, self._offset = meta, len(meta)
+
+    def write(self, buffers: Sequence[Buffer]) -> None:
+        if len(self._head) < _HEAD:
+            for buffer in buffers:
+                self._head += memoryview(buffer)[: max(_HEAD - len(self._head), 0)]
+        if self._meta:
+            buffers, self._meta = [self._meta, *buffers], b""
+        self._file.write(buffers)
+
+    def commit(self) -> StoredInstance:
+        if self._meta:
+            self._file.write([self._meta])
+        try:
+            ds = self._header()
+        except DicomError as error:
+            raise NotUnderstoodError(error.message, tag=error.tag, offset=error.offset) from error
+        if self._check is not None:
+            self._check(read(self._file.path))
+        found = make_card(ds, sop_class_uid=self._class, sop_instance_uid=self._instance)
+        return self._archive.put(self._file, ds, found, self._syntax, self._offset)
+
+    def _header(self) -> DataSet:
+        """Read the attributes of the card, from memory where they all are there."""
+        with suppress(DicomError):
+            ds = read(bytes(self._head), transfer_syntax=self._syntax, stop_before="PixelData")
+            if not ds.repairs or self._file.size == self._offset + len(self._head):
+                return ds
+        return read(self._file.path, only=card_keywords())
+
+    def discard(self) -> None:
+        self._file.discard()

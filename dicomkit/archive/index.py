@@ -1,0 +1,362 @@
+"""The index of an archive: a row for each instance, series and study, in any database that SQLAlchemy knows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dicomkit.archive.cards import Card
+from dicomkit.errors import MissingFeatureError
+from dicomkit.query import Key, Query
+from dicomkit.values.temporal_range import TemporalRange
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Select, Table
+
+_GROUPS = {"PATIENT": "patient_id", "STUDY": "study_uid", "SERIES": "series_uid", "IMAGE": "sop_uid"}
+_COLUMNS = {
+    "PatientID": "patient_id",
+    "StudyInstanceUID": "study_uid",
+    "SeriesInstanceUID": "series_uid",
+    "SOPInstanceUID": "sop_uid",
+    "SOPClassUID": "sop_class",
+    "Modality": "modality",
+    "AccessionNumber": "accession",
+    "StudyDate": "study_date",
+    "PatientName": "patient_name",
+}
+"""Which attributes have a column of their own; what else is asked for is looked up on the cards."""
+_EXACT = (
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "SOPInstanceUID",
+    "SOPClassUID",
+    "Modality",
+    "PatientID",
+    "AccessionNumber",
+)
+_PATIENT_LEVEL = ("PatientID", "PatientName")
+_STUDY_LEVEL = (*_PATIENT_LEVEL, "StudyInstanceUID", "StudyDate", "AccessionNumber")
+_ROWS_AT_ONCE = 500
+
+
+class Row(NamedTuple):
+    """An instance as the index knows it."""
+
+    card: Card
+    transfer_syntax_uid: str
+    path: str
+    offset: int
+    size: int
+
+
+class Index:
+    """The tables, and a connection to them for each thread.
+
+    Parameters
+    ----------
+    url
+        Of the database, as SQLAlchemy writes it.
+
+    Raises
+    ------
+    MissingFeatureError
+        When SQLAlchemy isn't installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            import sqlalchemy as sa
+        except ImportError as error:
+            raise MissingFeatureError("an archive with an index", "archive") from error
+        self._sa = sa
+        connect_args = {"timeout": 30, "check_same_thread": False} if url.startswith("sqlite") else {}
+        self._engine = sa.create_engine(url, connect_args=connect_args)
+        if url.startswith("sqlite"):
+            sa.event.listen(self._engine, "connect", _set_up_sqlite)
+        self._instances = self._tables()
+        self._lock = threading.Lock()
+
+    def _tables(self) -> Table:
+        sa = self._sa
+        metadata = sa.MetaData()
+        text = sa.Text
+        instances = sa.Table(
+            "instances",
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("sop_uid", text, nullable=False, unique=True),
+            sa.Column("series_uid", text, nullable=False),
+            sa.Column("study_uid", text, nullable=False),
+            sa.Column("patient_id", text, nullable=False),
+            sa.Column("patient_name", text, nullable=False),
+            sa.Column("study_date", text, nullable=False),
+            sa.Column("accession", text, nullable=False),
+            sa.Column("modality", text, nullable=False),
+            sa.Column("sop_class", text, nullable=False),
+            sa.Column("transfer_syntax", text, nullable=False),
+            sa.Column("path", text, nullable=False),
+            sa.Column("offset", sa.Integer, nullable=False),
+            sa.Column("size", sa.BigInteger, nullable=False),
+            sa.Column("attributes", sa.LargeBinary, nullable=False),
+        )
+        sa.Index("by_series", instances.c.series_uid, instances.c.sop_uid)
+        sa.Index("by_study", instances.c.study_uid, instances.c.series_uid, instances.c.modality)
+        self._studies = sa.Table(
+            "studies",
+            metadata,
+            sa.Column("study_uid", text, primary_key=True),
+            sa.Column("patient_id", text, nullable=False, index=True),
+            sa.Column("patient_name", text, nullable=False, index=True),
+            sa.Column("study_date", text, nullable=False, index=True),
+            sa.Column("accession", text, nullable=False, index=True),
+            sa.Column("first", sa.Integer, nullable=False),
+        )
+        self._series = sa.Table(
+            "series",
+            metadata,
+            sa.Column("series_uid", text, primary_key=True),
+            sa.Column("study_uid", text, nullable=False, index=True),
+            sa.Column("modality", text, nullable=False),
+            sa.Column("first", sa.Integer, nullable=False),
+        )
+        metadata.create_all(self._engine)
+        table: Table = instances
+        return table
+
+    # ---- changing ----------------------------------------------------------------------------------------------
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Add instances; one that is there already is replaced."""
+        with self._lock, self._engine.begin() as connection:
+            for start in range(0, len(rows), _ROWS_AT_ONCE):
+                self._add(connection, rows[start : start + _ROWS_AT_ONCE])
+
+    def _add(self, connection: Any, rows: Sequence[Row]) -> None:
+        sa, instances, studies, series = self._sa, self._instances, self._studies, self._series
+        values = [_values(row) for row in {row.card.sop_instance_uid: row for row in rows}.values()]
+        uids = [value["sop_uid"] for value in values]
+        connection.execute(sa.delete(instances).where(instances.c.sop_uid.in_(uids)))
+        connection.execute(sa.insert(instances), values)
+        for table, name in ((studies, "study_uid"), (series, "series_uid")):
+            wanted = {value[name]: value for value in values}
+            column = table.c[name]
+            known = set(connection.scalars(sa.select(column).where(column.in_(wanted))))
+            new = [value for uid, value in wanted.items() if uid not in known]
+            if new:
+                group = instances.c[name]
+                firsts = sa.select(group, sa.func.min(instances.c.id)).group_by(group)
+                found = connection.execute(firsts.where(group.in_([value[name] for value in new])))
+                first = {row[0]: row[1] for row in found}
+                columns = [each.name for each in table.columns if each.name != "first"]
+                connection.execute(
+                    sa.insert(table),
+                    [{**{each: value[each] for each in columns}, "first": first[value[name]]} for value in new],
+                )
+
+    def remove(self, sop_uids: Iterable[str]) -> None:
+        """Forget instances, and the series and studies that they were the last of."""
+        sa, instances = self._sa, self._instances
+        uids = list(sop_uids)
+        with self._lock, self._engine.begin() as connection:
+            for start in range(0, len(uids), _ROWS_AT_ONCE):
+                some = uids[start : start + _ROWS_AT_ONCE]
+                touched = connection.execute(
+                    sa.select(instances.c.study_uid, instances.c.series_uid)
+                    .where(instances.c.sop_uid.in_(some))
+                    .distinct()
+                ).all()
+                connection.execute(sa.delete(instances).where(instances.c.sop_uid.in_(some)))
+                for table, name, own in (
+                    (self._studies, "study_uid", {study for study, _ in touched}),
+                    (self._series, "series_uid", {uid for _, uid in touched}),
+                ):
+                    self._settle(connection, table, name, own)
+
+    def _settle(self, connection: Any, table: Table, name: str, uids: Iterable[str]) -> None:
+        """Make the rows of groups right after some of their instances went."""
+        sa, column = self._sa, self._instances.c[name]
+        for uid in uids:
+            first = connection.scalar(sa.select(sa.func.min(self._instances.c.id)).where(column == uid))
+            if first is None:
+                connection.execute(sa.delete(table).where(table.c[name] == uid))
+            else:
+                connection.execute(sa.update(table).where(table.c[name] == uid).values(first=first))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock, self._engine.begin() as connection:
+            for table in (self._instances, self._series, self._studies):
+                connection.execute(self._sa.delete(table))
+
+    # ---- asking ------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        with self._engine.connect() as connection:
+            return int(connection.scalar(self._sa.select(self._sa.func.count()).select_from(self._instances)) or 0)
+
+    def find(self, sop_uid: str) -> Row | None:
+        """Return the row of an instance."""
+        with self._engine.connect() as connection:
+            found = connection.execute(
+                self._sa.select(self._instances).where(self._instances.c.sop_uid == sop_uid)
+            ).first()
+            return None if found is None else _row(found)
+
+    def paths(self) -> Iterator[str]:
+        """Give the paths of all instances."""
+        with self._engine.connect() as connection:
+            yield from connection.scalars(self._sa.select(self._instances.c.path))
+
+    def rows(self, query: Query) -> Iterator[Row]:
+        """Give the instances that the columns of the index don't exclude."""
+        statement = self._sa.select(self._instances)
+        for keyword, key in query.keys:
+            statement = self._where(statement, self._instances, keyword, key)
+        with self._engine.connect() as connection:
+            for found in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(
+                statement.order_by(self._instances.c.id)
+            ):
+                yield _row(found)
+
+    def groups(self, query: Query) -> Iterator[tuple[Any, ...]]:
+        """Give what the columns don't exclude of the groups of a level: attributes of the first instance, and its UIDs.
+
+        The UIDs are those of patient, study and series.
+        """
+        sa, instances = self._sa, self._instances
+        level = query.level or "IMAGE"
+        wanted = (instances.c.attributes, instances.c.patient_id, instances.c.study_uid, instances.c.series_uid)
+        if level == "IMAGE":
+            statement = sa.select(*wanted).order_by(instances.c.id)
+            for keyword, key in query.keys:
+                statement = self._where(statement, instances, keyword, key)
+        else:
+            statement = self._of_groups(query, level, wanted)
+        with self._engine.connect() as connection:
+            result = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(statement)
+            yield from map(tuple, result)
+
+    def _of_groups(self, query: Query, level: str, wanted: tuple[Any, ...]) -> Select[Any]:
+        sa, instances, studies, series = self._sa, self._instances, self._studies, self._series
+        table = series if level == "SERIES" else studies
+        statement = sa.select(*wanted).join_from(table, instances, table.c.first == instances.c.id)
+        if level == "SERIES":
+            statement = statement.join(studies, studies.c.study_uid == series.c.study_uid)
+        for keyword, key in query.keys:
+            if keyword in _STUDY_LEVEL:
+                statement = self._where(statement, studies, keyword, key)
+            elif level == "SERIES" and keyword in ("SeriesInstanceUID", "Modality"):
+                statement = self._where(statement, series, keyword, key)
+        if level == "PATIENT":
+            first = sa.select(sa.func.min(studies.c.first)).group_by(studies.c.patient_id)
+            statement = statement.where(studies.c.first.in_(first))
+        ordered: Select[Any] = statement.order_by(instances.c.id)
+        return ordered
+
+    def _where(self, statement: Select[Any], table: Table, keyword: str, key: Key) -> Select[Any]:
+        """Narrow a statement by a key, as far as a column can tell; never beyond what the key means."""
+        name = _COLUMNS.get(keyword)
+        if name is None or name not in table.c or not key or not isinstance(key, (str, tuple)):
+            return statement
+        values = (key,) if isinstance(key, str) else key
+        conditions = [self._condition(table.c[name], keyword, str(value)) for value in values]
+        known = [condition for condition in conditions if condition is not None]
+        return statement.where(self._sa.or_(*known)) if len(known) == len(conditions) else statement
+
+    def _condition(self, column: ColumnElement[str], keyword: str, value: str) -> ColumnElement[bool] | None:
+        if keyword in _EXACT:
+            return self._pattern(column, value) if "*" in value or "?" in value else column == value
+        if keyword == "PatientName":
+            start = value.split("=")[0].split("*")[0].split("?")[0].rstrip("^ ").upper()
+            # What begins with it lies between it and its successor; other groups of a name may match too.
+            return self._pattern(column, f"*{start}*") if start.isascii() and start else None
+        try:
+            bounds = TemporalRange.of(value, "DA")
+        except ValueError:
+            return None
+        start_text, end_text = str(bounds.start or ""), str(bounds.end or "")
+        if len(start_text) not in (0, 8) or len(end_text) not in (0, 8):
+            return None
+        conditions = [column >= start_text] if start_text else []
+        if end_text:
+            conditions.append(column <= end_text)
+        return self._sa.or_(self._sa.and_(*conditions), self._sa.func.length(column) != 8)
+
+    def _pattern(self, column: ColumnElement[str], value: str) -> ColumnElement[bool]:
+        escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return column.like(escaped.replace("*", "%").replace("?", "_"), escape="\\")
+
+    def facts(self, wanted: Iterable[str], patient: str, study: str, series: str) -> dict[str, Any]:
+        """Compute what is told of the groups that an instance belongs to, by the keywords that are wanted."""
+        sa, instances = self._sa, self._instances
+        counts = sa.func.count
+        with self._engine.connect() as connection:
+
+            def count(column: Any, where: Any) -> int:
+                return int(connection.scalar(sa.select(counts(column)).where(where)) or 0)
+
+            def values(column: Any, where: Any) -> Iterable[str]:
+                return connection.scalars(sa.select(column).where(where).distinct())
+
+            of_patient, of_study = instances.c.patient_id == patient, instances.c.study_uid == study
+            modality, sop_class = self._series.c.modality, instances.c.sop_class
+            computations: dict[str, Callable[[], Any]] = {
+                "NumberOfPatientRelatedStudies": lambda: count(instances.c.study_uid.distinct(), of_patient),
+                "NumberOfPatientRelatedSeries": lambda: count(instances.c.series_uid.distinct(), of_patient),
+                "NumberOfPatientRelatedInstances": lambda: count(instances.c.id, of_patient),
+                "NumberOfStudyRelatedSeries": lambda: count(instances.c.series_uid.distinct(), of_study),
+                "NumberOfStudyRelatedInstances": lambda: count(instances.c.id, of_study),
+                "NumberOfSeriesRelatedInstances": lambda: count(instances.c.id, instances.c.series_uid == series),
+                "ModalitiesInStudy": lambda: (
+                    sorted(filter(None, values(modality, self._series.c.study_uid == study))) or None
+                ),
+                "SOPClassesInStudy": lambda: sorted(values(sop_class, of_study)),
+                "InstanceAvailability": lambda: "ONLINE",
+            }
+            return {keyword: computations[keyword]() for keyword in wanted}
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+
+def _set_up_sqlite(connection: Any, _: Any) -> None:
+    """Let readers and a writer work at once, and a commit wait for no disk: the files tell what is there."""
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "case_sensitive_like=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _values(row: Row) -> dict[str, Any]:
+    card = row.card
+    found = card.to_dataset()
+    return {
+        "sop_uid": card.sop_instance_uid,
+        "series_uid": card.series_instance_uid,
+        "study_uid": card.study_instance_uid,
+        "patient_id": card.patient_id,
+        "patient_name": str(found.get("PatientName") or "").upper(),
+        "study_date": str(found.get("StudyDate") or ""),
+        "accession": str(found.get("AccessionNumber") or ""),
+        "modality": card.modality,
+        "sop_class": card.sop_class_uid,
+        "transfer_syntax": row.transfer_syntax_uid,
+        "path": row.path,
+        "offset": row.offset,
+        "size": row.size,
+        "attributes": card.attributes,
+    }
+
+
+def _row(found: Any) -> Row:
+    card = Card(
+        found.sop_class,
+        found.sop_uid,
+        found.series_uid,
+        found.study_uid,
+        found.patient_id,
+        found.modality,
+        found.attributes,
+    )
+    return Row(card, found.transfer_syntax, found.path, found.offset, found.size)

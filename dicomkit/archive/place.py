@@ -1,0 +1,67 @@
+"""Where the file of an instance goes: a template of attributes, and nothing of them that leads a path astray."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable
+from typing import Any
+
+from dicomkit.dataset.dataset import DataSet
+from dicomkit.errors import ValueFormatError
+from dicomkit.standard.attributes import tag_of
+
+DEFAULT_TEMPLATE = "{PatientID}/{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
+_LONGEST = 64
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_UNSAFE = re.compile(r"[^\w.+=@-]+")
+
+
+def placing(template: str = DEFAULT_TEMPLATE) -> Callable[[DataSet], str]:
+    """Make what gives the place of an instance, relative to its archive.
+
+    Parameters
+    ----------
+    template
+        Keywords of attributes in braces; ``/`` parts folders.
+
+    Raises
+    ------
+    ValueFormatError
+        When a keyword is none, or SOPInstanceUID isn't in the last part, without which files would replace each other.
+
+    Examples
+    --------
+    >>> place = placing("{PatientID}/{StudyDate}/{Modality}-{SOPInstanceUID}.dcm")
+    >>> place(DataSet(PatientID="../../etc", StudyDate="20240101", SOPInstanceUID="1.2.3"))
+    '__.._etc/20240101/_-1.2.3.dcm'
+    """
+    parts = template.split("/")
+    fields = [[name for _, name, _, _ in string.Formatter().parse(part) if name is not None] for part in parts]
+    for name in {name for names in fields for name in names}:
+        if tag_of(name) is None:
+            raise ValueFormatError(f"{name!r} in the template is no keyword of an attribute", hint="like {PatientID}")
+    if "SOPInstanceUID" not in fields[-1]:
+        raise ValueFormatError(
+            f"the template {template!r} names files without SOPInstanceUID", hint="add {SOPInstanceUID}"
+        )
+
+    def place(ds: DataSet) -> str:
+        values = {name: path_part(ds.get(name)) for names in fields for name in names}
+        return "/".join(path_part(part.format(**values), longest=4 * _LONGEST) for part in parts)
+
+    return place
+
+
+def path_part(value: Any, *, longest: int = _LONGEST) -> str:
+    """Turn a value from anywhere into one part of a path.
+
+    Examples
+    --------
+    >>> path_part("a/b\\\\c\\n"), path_part(".."), path_part(None), path_part("CON")
+    ('a_b_c_', '_', '_', '_CON')
+    """
+    text = "" if value is None else "_".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = _UNSAFE.sub("_", text)[:longest].strip(" ")
+    text = re.sub(r"^\.+", "_", text).rstrip(".")
+    return f"_{text}" if not text or _RESERVED.fullmatch(text) else text
