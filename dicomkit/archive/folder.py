@@ -24,8 +24,9 @@ from dicomkit.encoding.writer import iter_part10
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
 from dicomkit.new_file import PREFIX, NewFile
+from dicomkit.opening import Readable
 from dicomkit.query import Query, matcher
-from dicomkit.sources import Bulk, Readable
+from dicomkit.sources import Bulk
 from dicomkit.tables.find_files import find_files
 
 INDEX_NAME = ".dicomkit-index.sqlite"

@@ -15,8 +15,8 @@ from dicomkit.dataset.dataset import DataSet
 from dicomkit.encoding.writer import to_bytes
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
+from dicomkit.opening import Readable
 from dicomkit.query import Query, matcher
-from dicomkit.sources import Readable
 
 _GROUP = {
     "PATIENT": "patient_id",

@@ -9,8 +9,9 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.encoding.writer import to_bytes
 from dicomkit.files.read import read
+from dicomkit.opening import Readable, open_source
 from dicomkit.query import Query
-from dicomkit.sources import Bulk, Readable, open_source
+from dicomkit.sources import Bulk
 
 IRREGULAR = -1
 Check: TypeAlias = "Callable[[DataSet], object]"

@@ -14,7 +14,8 @@ from dicomkit.dimse.messages import Sendable, Stored, Stream
 from dicomkit.encoding.writer import iter_bytes
 from dicomkit.errors import DicomError, ValueFormatError
 from dicomkit.files.read import read
-from dicomkit.sources import Bulk, Opened, OpenedFile, Readable, open_source
+from dicomkit.opening import Opened, OpenedFile, Readable, open_source
+from dicomkit.sources import Bulk
 from dicomkit.values.transfer_syntax import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,

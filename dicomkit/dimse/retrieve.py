@@ -110,7 +110,7 @@ def get(
     QueryError
         When the keys are none that can be retrieved by.
     StatusError
-        When the peer answers with a failure.
+        When the peer answers with a failure; ``data_set`` lists the UIDs of what failed.
     NetworkError
         When there is no association, or it ended early.
     """
@@ -262,7 +262,8 @@ def _retrieval(
             asked_to_cancel = True
     yield from _emit_all(arrived)
     if state.status.category == "Failure":
-        raise StatusError(state.status, comment=str(message.command.get("ErrorComment", "")))
+        failed = DataSet(FailedSOPInstanceUIDList=list(state.failed_uids)) if state.failed_uids else None
+        raise StatusError(state.status, failed, comment=str(message.command.get("ErrorComment", "")))
     return state
 
 
