@@ -1,32 +1,26 @@
 """Where bytes come from: files, memory, zip members, URLs and inflated streams, and slices of them.
 
 A source is a frozen value that can be read again at any time; it holds no open descriptor. ``Bulk`` is a slice of one.
-``open_source`` gives a source together with a reader that keeps the file open while a header is scanned.
+``open_source`` (opening.py) gives a source together with a reader that keeps the file open while a header is scanned.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import secrets
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
+from dicomkit.descriptors import open_descriptor, read_at, read_into
 from dicomkit.errors import DicomError, MissingFeatureError, SourceError
 
 CHUNK = 1 << 20
-_READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_LARGE = 1 << 17
 MAX_INFLATED = 256 << 20
-ZIP_MARK = ".zip!/"
 
-_ZIP_ERRORS = (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-
-Readable: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | zipfile.Path"
+ZIP_ERRORS = (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,7 @@ class FileSource:
         """Fill ``buffer`` from ``offset`` and return how many bytes there were."""
         descriptor = self.open()
         try:
-            return _read_into(descriptor, offset, buffer)
+            return read_into(descriptor, offset, buffer)
         finally:
             os.close(descriptor)
 
@@ -99,7 +93,7 @@ class ZipSource:
             with zipfile.ZipFile(self.archive) as archive, archive.open(self.member) as stream:
                 stream.seek(offset)
                 return stream.read(max(0, min(length, self.size - offset)))
-        except _ZIP_ERRORS as error:
+        except ZIP_ERRORS as error:
             raise SourceError(f"can't read a member of a zip archive: {error}", path=self.path) from error
 
 
@@ -117,7 +111,7 @@ class UrlSource:
 
     def read(self, offset: int, length: int) -> bytes:
         """Return ``length`` bytes from ``offset``, fewer at the end."""
-        system, name = _filesystem(self.url)
+        system, name = filesystem(self.url)
         stop = min(self.size, offset + length)
         try:
             data: bytes = system.cat_file(name, start=offset, end=stop) if stop > offset else b""
@@ -306,229 +300,6 @@ class Bulk:
         return f"<Bulk {self.length:,} bytes{place}>"
 
 
-class Opened(NamedTuple):
-    """A source that is open for reading: its value, size, and a function from (offset, length) to bytes."""
-
-    source: Source
-    size: int
-    read_at: Callable[[int, int], bytes]
-
-
-class OpenedFile:
-    """A file that is open for reading: an ``Opened`` and a context manager in one, for the path that matters most."""
-
-    __slots__ = ("descriptor", "modified", "size", "source")
-
-    source: Source
-
-    def __init__(self, path: str) -> None:
-        self.descriptor = open_descriptor(path)
-        status = os.fstat(self.descriptor)
-        self.size = status.st_size
-        self.modified = status.st_mtime_ns
-        self.source = FileSource(path, self.size, self.modified)
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        """Return ``length`` bytes from ``offset``, fewer at the end."""
-        return read_at(self.descriptor, offset, length)
-
-    def __enter__(self) -> OpenedFile:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        os.close(self.descriptor)
-
-
-class OpenedMember:
-    """A zip member that stays open while its header is scanned, so that going on inflates nothing again."""
-
-    __slots__ = ("_archive", "_last", "_stream", "size", "source")
-
-    source: Source
-
-    def __init__(self, archive: str, member: str) -> None:
-        self._last = (0, b"")
-        self._archive = zipfile.ZipFile(archive)
-        try:
-            self.size = self._archive.getinfo(member).file_size
-            self._stream = self._archive.open(member)
-            self.source = ZipSource(archive, member, self.size)
-        except BaseException:
-            self._archive.close()
-            raise
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        """Return ``length`` bytes from ``offset``, fewer at the end."""
-        start, data = self._last
-        kept = data[offset - start :] if start <= offset <= start + len(data) == self._stream.tell() else b""
-        try:
-            if not kept:
-                self._stream.seek(offset)
-            data = kept[:length] + self._stream.read(max(0, min(length, self.size - offset) - len(kept)))
-        except _ZIP_ERRORS as error:
-            path = getattr(self.source, "path", None)
-            raise SourceError(f"can't read a member of a zip archive: {error}", path=path) from error
-        if len(kept) <= length:
-            self._last = (offset, data)
-        return data
-
-    def __enter__(self) -> Opened:
-        return Opened(self.source, self.size, self.read_at)
-
-    def __exit__(self, *error: object) -> None:
-        self._stream.close()
-        self._archive.close()
-
-
-def open_source(where: Readable) -> AbstractContextManager[Opened | OpenedFile]:
-    """Open a path, bytes, binary file object, zip member (``archive.zip!/name`` or ``zipfile.Path``) or fsspec URL.
-
-    Raises
-    ------
-    SourceError
-        When it can't be opened or read.
-    MissingFeatureError
-        For a URL, when fsspec is not installed.
-    """
-    if isinstance(where, (str, os.PathLike)):
-        name = os.fspath(where)
-        if "://" in name:
-            system, inner = _filesystem(name)
-            return nullcontext(_opened(UrlSource(name, _url_size(system, inner, name))))
-        if "!/" in name and ZIP_MARK in name.lower() and not os.path.exists(name):
-            cut = name.lower().index(ZIP_MARK) + len(ZIP_MARK) - 2
-            return _open_member(name[:cut], name[cut + 2 :])
-        return OpenedFile(name)
-    if isinstance(where, (bytes, bytearray, memoryview)):
-        return nullcontext(_opened(MemorySource(bytes(where))))
-    if isinstance(where, zipfile.Path):
-        if where.root.filename:
-            return _open_member(os.fspath(where.root.filename), where.at)
-        where = where.open("rb")  # an archive in memory
-    if not hasattr(where, "read"):
-        raise SourceError(f"can't read from {type(where).__name__}", hint="give a path, bytes, a binary file or a URL")
-    data = where.read()
-    if not isinstance(data, bytes):
-        raise SourceError(f"the file object gave {type(data).__name__}, not bytes", hint="open it in binary mode")
-    return nullcontext(_opened(MemorySource(data)))
-
-
-def open_descriptor(path: str) -> int:
-    """Open a file for reading and return its descriptor, or raise SourceError."""
-    try:
-        return os.open(path, _READ_ONLY)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SourceError(f"can't open the file: {reason}", path=path) from error
-
-
-def _seek_and_read(descriptor: int, length: int, offset: int) -> bytes:
-    os.lseek(descriptor, offset, os.SEEK_SET)
-    return os.read(descriptor, length)
-
-
-_pread: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
-
-
-def read_at(descriptor: int, offset: int, length: int) -> bytes:
-    """Read ``length`` bytes from ``offset``, fewer only at the end of the file."""
-    try:
-        data = _pread(descriptor, length, offset)
-        if len(data) == length or not data:
-            return data
-        parts, got = [data], len(data)
-        while got < length and (data := _pread(descriptor, min(length - got, 1 << 30), offset + got)):
-            parts.append(data)
-            got += len(data)
-        return b"".join(parts)
-    except OSError as error:
-        raise SourceError(f"can't read the file: {error.strerror}", offset=offset) from error
-
-
-def _read_into(descriptor: int, offset: int, buffer: memoryview) -> int:
-    """Fill a buffer from a descriptor, without a copy where the platform has preadv."""
-    got = 0
-    try:
-        while got < len(buffer):
-            if hasattr(os, "preadv"):
-                count = os.preadv(descriptor, [buffer[got : got + (1 << 30)]], offset + got)
-            else:
-                data = _pread(descriptor, min(CHUNK, len(buffer) - got), offset + got)
-                buffer[got : got + len(data)] = data
-                count = len(data)
-            if not count:
-                break
-            got += count
-    except OSError as error:
-        raise SourceError(f"can't read the file: {error.strerror}", offset=offset) from error
-    return got
-
-
-def replace_file(path: str, chunks: Iterable[bytes], *, durable: bool = False) -> None:
-    """Write a file so that at any moment there is the old one or the new one, whole.
-
-    Parameters
-    ----------
-    durable
-        Whether to wait until it is on the disk.
-
-    Raises
-    ------
-    SourceError
-        When it can't be written; what was there is intact.
-    """
-    folder, name = os.path.split(path)
-    partial = os.path.join(folder, f".{name[:100]}.{os.getpid()}-{secrets.token_hex(4)}.partial")
-    try:
-        with open(partial, "xb", buffering=0) as file:
-            _write_all(file, chunks)
-            if durable:
-                os.fsync(file.fileno())
-        os.replace(partial, path)
-        if durable:
-            _sync_folder(folder or ".")
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(partial)
-        if isinstance(error, OSError) and not isinstance(error, SourceError):
-            raise SourceError(f"can't write the file: {error.strerror or error}", path=path) from error
-        raise
-
-
-def _sync_folder(folder: str) -> None:
-    """Make a rename durable, where the platform lets a folder be opened."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _write_all(file: IO[bytes], chunks: Iterable[bytes]) -> None:
-    """Write chunks, small ones together."""
-    pending: list[bytes] = []
-    size = 0
-    for chunk in chunks:
-        if len(chunk) >= _LARGE:
-            _write_whole(file, b"".join(pending))
-            _write_whole(file, chunk)
-            pending, size = [], 0
-            continue
-        pending.append(chunk)
-        size += len(chunk)
-        if size >= CHUNK:
-            _write_whole(file, b"".join(pending))
-            pending, size = [], 0
-    _write_whole(file, b"".join(pending))
-
-
-def _write_whole(file: IO[bytes], data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]
-
-
 def inflate(data: bytes, limit: int | None = None) -> tuple[bytes, str | None]:
     """Inflate a raw deflate stream (or, leniently, a zlib one); return the bytes and what was wrong, if anything.
 
@@ -567,18 +338,8 @@ def inflate(data: bytes, limit: int | None = None) -> tuple[bytes, str | None]:
     raise SourceError("the data set is not a deflate stream")
 
 
-def _opened(source: Source) -> Opened:
-    return Opened(source, source.size, source.read)
-
-
-def _open_member(archive: str, member: str) -> OpenedMember:
-    try:
-        return OpenedMember(archive, member)
-    except _ZIP_ERRORS as error:
-        raise SourceError(f"can't open the zip member: {error}", path=f"{archive}!/{member}") from error
-
-
-def _filesystem(url: str) -> tuple[Any, str]:
+def filesystem(url: str) -> tuple[Any, str]:
+    """Return the file system of fsspec that a URL belongs to, and its name there."""
     try:
         import fsspec
     except ImportError:
@@ -588,12 +349,3 @@ def _filesystem(url: str) -> tuple[Any, str]:
     except (ValueError, ImportError, OSError) as error:
         raise SourceError(f"can't open the URL: {error}", path=url) from error
     return system, name
-
-
-def _url_size(system: Any, name: str, url: str) -> int:
-    try:
-        return int(system.info(name)["size"])
-    except DicomError:
-        raise
-    except Exception as error:
-        raise SourceError(f"can't open the URL: {error}", path=url) from error

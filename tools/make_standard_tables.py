@@ -54,6 +54,7 @@ ORIGINS = [
     ("attributes.tsv", "{elements} data elements (tables 6-1, 7-1, 8-1, 9-1)", "PS3.6 2026c, complete", COSYTE),
     ("attributes.tsv", "{commands} command elements (tables E.1-1, E.2-1)", "PS3.7 2025e, complete", SHARPDICOM),
     ("uids.tsv", "{uids} UIDs (annex A)", "PS3.6 2026b; {late} SOP classes of 2026c, without keyword", FHIR),
+    ("directory_records.tsv", "31 kinds of directory records (F.4, F.5)", "PS3.3 2020", "the text of PS3.3, by hand"),
     ("private.tsv", "{privates} private attributes of {creators} creators", "none", "{private_origins}"),
 ]
 NOTES = """
@@ -64,6 +65,9 @@ uids.tsv: what the source appends to names ("from IOD specification ...", "(Reti
 flag, and "Default Transfer Syntax ..." stands in the note. {corrected} keywords come from pydicom 3.0.2 (MIT;
 `tools/uid_keywords.tsv`), because the source has others than PS3.6. Context groups have no keyword; their number is in
 the note ("CID 29"). {nameless_uids} UIDs, all but one retired, have lost their name.
+
+directory_records.tsv is the one that no tool writes: for each kind of record of a DICOMDIR its level, keys with their
+types, and the SOP classes that it refers to, all others being images. The two letters for file names are our own.
 
 private.tsv: one block of lines a creator, the creator on the first, blocks separated by an empty line. `xx` is the
 block number. `source` is p (pydicom and GDCM), d (DCMTK) or t (dicom3tools); the first of them that knows an attribute

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from dicomkit.archive.errors import MismatchError, NotUnderstoodError
 from dicomkit.dataset.dataset import DataSet
+from dicomkit.dataset.element import Element
 from dicomkit.encoding.writer import to_bytes
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
@@ -22,8 +23,6 @@ _MORE = (
     *("NumberOfFrames", "Rows", "Columns", "BitsAllocated", "ContentLabel", "ConceptNameCodeSequence"),
     *("TimezoneOffsetFromUTC", "FrameOfReferenceUID", "SeriesInstanceUID", "StudyInstanceUID"),
 )
-_LARGEST = 4096
-"""A value that is longer is not on the card: nobody finds an instance by it."""
 
 
 class Card(NamedTuple):
@@ -84,16 +83,24 @@ def make_card(ds: DataSet, *, sop_class_uid: str | None = None, sop_instance_uid
     )
 
 
+@cache
+def _card_tags() -> frozenset[int]:
+    return frozenset(tag_of(keyword) or 0 for keyword in card_keywords())
+
+
 def _attributes(ds: DataSet) -> bytes:
-    keep = [ds.element(keyword) for keyword in card_keywords() if keyword in ds and (tag_of(keyword) or 0) < 0x7FE00000]
+    """Encode what is on the card: as it was read, unless it can't be written so; then without what can't."""
+    kept = ds.drop(*[tag for tag in ds if tag not in _card_tags()])
     try:
-        return to_bytes(DataSet(keep), EXPLICIT_VR_LITTLE_ENDIAN)
-    except DicomError:  # a value that can't be written again: it is left out
-        kept = DataSet()
-        for element in keep:
-            try:
-                to_bytes(DataSet([element]), EXPLICIT_VR_LITTLE_ENDIAN)
-            except DicomError:
-                continue
-            kept = kept.assign([element])
         return to_bytes(kept, EXPLICIT_VR_LITTLE_ENDIAN)
+    except DicomError:
+        bad = [element.tag for element in kept.elements() if not _can_be_written(element)]
+        return to_bytes(kept.drop(*bad), EXPLICIT_VR_LITTLE_ENDIAN)
+
+
+def _can_be_written(element: Element) -> bool:
+    try:
+        to_bytes(DataSet([element]), EXPLICIT_VR_LITTLE_ENDIAN)
+    except DicomError:
+        return False
+    return True

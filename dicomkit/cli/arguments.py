@@ -16,6 +16,9 @@ EXAMPLES = """examples:
   dicomkit montage ct/ --out ct.png                    many slices of a series in one picture
   dicomkit explain ct/                                 whether its slices make a regular volume
   dicomkit convert a.dcm b.dcm --transfer-syntax JPEG2000Lossless
+  dicomkit convert a.dcm b.dcm --charset "ISO_IR 192"  with all texts in UTF-8
+  dicomkit json a.dcm --out a.json                     as DICOM JSON; --read makes a file of it again
+  dicomkit dicomdir cd/ --make                         the DICOMDIR of a folder
   dicomkit validate a.dcm --level strict               what is wrong with it
   dicomkit diff a.dcm b.dcm                            in what two files differ
   dicomkit deidentify in/ out/ --dry-run               what would change
@@ -92,19 +95,28 @@ def parser() -> argparse.ArgumentParser:
 def _add_exchange(commands: Any) -> None:
     """The commands that write, convert, compare and check."""
     convert = commands.add_parser(
-        "convert", aliases=["write"], help="write a file, in another transfer syntax if asked"
+        "convert", aliases=["write"], help="write a file, in another transfer syntax or character set if asked"
     )
     convert.add_argument("file", metavar="FILE")
     convert.add_argument("out", metavar="OUT")
     convert.add_argument("--transfer-syntax", metavar="UID", help="UID or keyword, such as JPEG2000Lossless")
+    convert.add_argument(
+        "--charset", metavar="TERM", help=r"character set, such as 'ISO_IR 192' for UTF-8; several with \ between them"
+    )
     convert.add_argument("--quality", type=float, metavar="Q", help="of a lossy compression")
     convert.add_argument("--lossy", action="store_true", help="allow that something is lost")
     convert.add_argument("--overwrite", action="store_true", help="let OUT be FILE itself")
 
     for form, name in (("json", "DICOM JSON"), ("xml", "Native DICOM Model XML")):
-        document = commands.add_parser(form, help=f"write a file as {name}")
+        document = commands.add_parser(form, help=f"write a file as {name}, or such a document as a file")
         document.add_argument("file", metavar="FILE")
-        document.add_argument("--out", metavar=f"FILE.{form}", help="where to write it, instead of printing it")
+        document.add_argument("--out", metavar="OUT", help="where to write it, instead of printing it")
+        document.add_argument(
+            "--read", action="store_true", help=f"FILE is {name}: write what it holds as the DICOM file --out"
+        )
+        document.add_argument(
+            "--transfer-syntax", metavar="UID", help="with --read: in what its pixel data is encoded, where compressed"
+        )
 
     diff = commands.add_parser("diff", help="list in what two files differ")
     diff.add_argument("before", metavar="FILE")
@@ -114,7 +126,12 @@ def _add_exchange(commands: Any) -> None:
 
     validate = commands.add_parser("validate", help="list what is wrong with a file")
     validate.add_argument("file", metavar="FILE")
-    validate.add_argument("--level", choices=("minimal", "standard", "strict"), default="standard")
+    validate.add_argument(
+        "--level",
+        choices=("minimal", "standard", "strict"),
+        default="standard",
+        help="what to look for: what keeps it from being used, what is forbidden (default), or what is doubtful too",
+    )
     validate.add_argument("--rows", type=int, default=2000, metavar="N", help="lines to print at most (default: 2000)")
     validate.add_argument("--out", metavar="FILE", help="write the table to a .csv, .parquet or .json file")
 
@@ -135,4 +152,5 @@ def _add_exchange(commands: Any) -> None:
     dicomdir.add_argument("--id", default="", metavar="TEXT", help="file-set ID, of up to 16 characters")
     dicomdir.add_argument("--update", action="store_true", help="keep the records that are there")
     dicomdir.add_argument("--overwrite", action="store_true", help="replace the DICOMDIR that is there")
+    dicomdir.add_argument("--out", metavar="FILE", help="write the table to a .csv, .parquet or .json file")
     dicomdir.add_argument("--rows", type=int, default=200, metavar="N", help="lines to print at most (default: 200)")

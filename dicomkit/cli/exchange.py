@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dicomkit as dk
 from dicomkit.cli.printing import frame_text, write_frame
-from dicomkit.errors import SourceError
-from dicomkit.sources import replace_file
+from dicomkit.encoding.change_syntax import with_transfer_syntax
+from dicomkit.errors import DicomError, SourceError, ValueFormatError
+from dicomkit.opening import open_source
+from dicomkit.replacement import replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dicomkit.dataset.dataset import DataSet
+
+
+_DIRECTORY = (
+    *("path", "exists", "record_type", "PatientID", "PatientName", "StudyDate", "StudyDescription"),
+    *("Modality", "SeriesNumber", "InstanceNumber"),
+)
+"""What to print of a file-set; --out has all columns."""
+
 
 def convert(arguments: Namespace) -> Iterator[str]:
-    """Write a file, in another transfer syntax if asked."""
+    """Write a file, in another transfer syntax or character set if asked."""
+    ds = dk.read(arguments.file)
+    if arguments.charset is not None:
+        ds = dk.with_charset(ds, tuple(arguments.charset.split("\\")))
     written = dk.write(
-        dk.read(arguments.file),
+        ds,
         arguments.out,
         transfer_syntax=arguments.transfer_syntax,
         quality=arguments.quality,
@@ -29,13 +44,20 @@ def convert(arguments: Namespace) -> Iterator[str]:
 
 
 def json(arguments: Namespace) -> Iterator[str]:
-    """Write a file as DICOM JSON."""
-    yield from _document(dk.to_json(dk.read(arguments.file), indent=2), arguments.out)
+    """Write a file as DICOM JSON, or DICOM JSON as a file."""
+    if arguments.read:
+        yield from _files(_document_of(arguments.file, dk.from_json), arguments)
+    else:
+        yield from _document(dk.to_json(dk.read(arguments.file), indent=2), arguments.out)
 
 
 def xml(arguments: Namespace) -> Iterator[str]:
-    """Write a file as Native DICOM Model XML."""
-    yield from _document(dk.to_xml(dk.read(arguments.file)).decode(), arguments.out)
+    """Write a file as Native DICOM Model XML, or such a document as a file."""
+    if arguments.read:
+        yield from _files(_document_of(arguments.file, dk.from_xml), arguments)
+    else:
+        text = dk.to_xml(dk.read(arguments.file)).decode()
+        yield from _document(text.replace("><DicomAttribute", ">\n<DicomAttribute"), arguments.out)  # a line each
 
 
 def diff(arguments: Namespace) -> Iterator[str]:
@@ -82,7 +104,15 @@ def dicomdir(arguments: Namespace) -> Iterator[str]:
         )
     else:
         fileset = dk.read_fileset(arguments.where)
-    yield from _table(fileset.to_table(), arguments.rows, None)
+    table = fileset.to_table()
+    table["path"] = [
+        os.path.relpath(path, fileset.folder or ".") if path else path for path in table["path"].fillna("")
+    ]
+    if len(table):
+        yield frame_text(table, max_rows=arguments.rows, columns=_DIRECTORY)
+    if arguments.out:
+        write_frame(table, arguments.out)
+        yield f"written: {arguments.out}"
     yield from (f"note: {note}" for note in fileset.notes)
     yield repr(fileset)
 
@@ -94,6 +124,31 @@ def _document(text: str, out: str | None) -> Iterator[str]:
     else:
         replace_file(out, (text.encode(),))
         yield f"written: {out}"
+
+
+def _files(made: DataSet | list[DataSet], arguments: Namespace) -> Iterator[str]:
+    """Write what a document held: one data set as a file, the instances of an array into a folder."""
+    if arguments.out is None:
+        raise ValueFormatError("--read makes a file", hint="name it with --out")
+    single = isinstance(made, dk.DataSet)
+    if not single:
+        os.makedirs(arguments.out, exist_ok=True)
+    for number, ds in enumerate([made] if isinstance(made, dk.DataSet) else made, 1):
+        path = arguments.out if single else os.path.join(arguments.out, f"{number:06}.dcm")
+        if arguments.transfer_syntax is not None:
+            ds = with_transfer_syntax(ds, arguments.transfer_syntax)
+        yield f"written: {path} ({len(dk.write(ds, path))} elements)"
+
+
+def _document_of(path: str, read: Callable[[bytes], Any]) -> Any:
+    """Read a document, and name the file where it is none."""
+    with open_source(path) as opened:
+        content = opened.read_at(0, opened.size)
+    try:
+        return read(content)
+    except DicomError as error:
+        error.path = error.path or path
+        raise
 
 
 def _table(table: pd.DataFrame, rows: int, out: str | None) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar, overload
 
 from dicomkit.dataset import edit, show
@@ -138,8 +139,11 @@ class DataSet(Mapping[Any, Any]):
         MissingElementError
             When there is none.
         """
-        holder, last = self._holder(key)
-        found = holder._element(Tag.of(last)) if holder is not None and last is not None else None
+        if type(key) is Tag:
+            found = self._element(key)
+        else:
+            holder, last = self._holder(key)
+            found = holder._element(Tag.of(last)) if holder is not None and last is not None else None
         if found is None:
             raise self._missing(key)
         return found
@@ -242,6 +246,17 @@ class DataSet(Mapping[Any, Any]):
         if isinstance(self._meta, Index):
             object.__setattr__(self, "_meta", DataSet.of_index(self._meta))
         return self._meta if isinstance(self._meta, DataSet) else DataSet()
+
+    def with_meta(self, meta: Mapping[Any, Any]) -> DataSet:
+        """Return a DataSet with other File Meta Information; what of it is generated, `write` makes anew.
+
+        Examples
+        --------
+        >>> DataSet(Rows=2).with_meta({"SourceApplicationEntityTitle": "HERE"}).meta.SourceApplicationEntityTitle
+        'HERE'
+        """
+        given = meta if isinstance(meta, DataSet) else DataSet(meta)
+        return self._of(self._records, self._overlay, self._values.copy(), given)
 
     @property
     def transfer_syntax(self) -> TransferSyntax:
@@ -386,10 +401,13 @@ class DataSet(Mapping[Any, Any]):
 
     def _sorted_tags(self) -> tuple[Tag, ...]:
         if self._tags is None:
-            tags = set(self._records.tags())
-            tags.update(tag for tag, element in self._overlay.items() if element is not None)
-            tags.difference_update(tag for tag, element in self._overlay.items() if element is None)
-            object.__setattr__(self, "_tags", tuple(map(Tag, sorted(tags))))
+            tags: Iterable[Tag] = map(_tag_of_word, self._records.positions())
+            if self._overlay:
+                several = set(tags)
+                for tag, element in self._overlay.items():
+                    (several.discard if element is None else several.add)(tag if type(tag) is Tag else Tag(tag))
+                tags = several
+            _put_tags(self, tuple(sorted(tags)))
         return self._tags  # type: ignore[return-value]
 
     def _missing(self, key: Any) -> MissingElementError:
@@ -413,6 +431,11 @@ class DataSet(Mapping[Any, Any]):
         """Return the creator that has reserved the block of a private tag, or None (PS3.5 7.8.1)."""
         creator = self.get(tag & 0xFFFF0000 | tag >> 8 & 0xFF)
         return creator if isinstance(creator, str) else None
+
+
+@lru_cache(1 << 14)
+def _tag_of_word(word: int) -> Tag:
+    return Tag(word >> 16 | (word & 0xFFFF) << 16)
 
 
 # Slots are set through their descriptors: __setattr__ refuses, and this is quicker than object.__setattr__.

@@ -10,7 +10,7 @@ from dicomkit.dataset.value_text import value_text
 from dicomkit.errors import ValueFormatError
 from dicomkit.sources import Bulk
 from dicomkit.standard.attributes import vr_of
-from dicomkit.values.charset import Charset
+from dicomkit.values.charset import DEFAULT, NAME_DELIMITERS, TEXT_DELIMITERS, VALUE_DELIMITERS, Charset
 from dicomkit.values.decode import decode_problems, decode_value
 from dicomkit.values.encode import encode_value
 from dicomkit.values.fragments import Fragments
@@ -127,8 +127,11 @@ class Element:
     def text(self) -> str:
         """The value as text, values separated by backslashes; numbers as they were written."""
         if isinstance(self.raw, bytes) and VRS[self.vr].kind in ("text", "number_text"):
-            charset = self.origin.charset if self.origin else UTF8
-            return charset.decode(self.raw).strip(" \0")
+            row = VRS[self.vr]
+            # A backslash between numbers is none of the character set: ISO_IR 13 has a yen sign there.
+            charset = DEFAULT if not row.charset else UTF8 if self.origin is None else self.origin.charset
+            delimiters = NAME_DELIMITERS if row.name == "PN" else VALUE_DELIMITERS if row.multi else TEXT_DELIMITERS
+            return charset.decode(self.raw, delimiters).strip(" \0")
         if self.value is None:
             return ""
         values = self.value if isinstance(self.value, tuple) else (self.value,)
@@ -148,8 +151,9 @@ class Element:
 
 def _items(tag: Tag, value: Any) -> tuple[Any, ...]:
     items = (value,) if isinstance(value, Mapping) else tuple(value)
-    if not all(isinstance(item, Mapping) for item in items):
-        raise ValueFormatError("a sequence holds data sets", tag=tag, hint="give a list of DataSets or of dicts")
+    if not all(isinstance(item, Mapping) and hasattr(item, "elements") for item in items):
+        hint = "give DataSets; DataSet() and assign() also take dicts for them, but not within an Element"
+        raise ValueFormatError("a sequence holds data sets", tag=tag, hint=hint)
     return items
 
 

@@ -54,4 +54,5 @@ class Repairs(tuple[Repair, ...]):
 
     def _repr_html_(self) -> str:
         rows = [(str(r.tag or ""), r.tag.keyword if r.tag else "", str(r.offset), r.problem, r.assumed) for r in self]
-        return table(("Tag", "Keyword", "Offset", "Problem", "Assumed"), rows, caption=f"{len(self)} repairs")
+        plural = "repair" if len(self) == 1 else "repairs"
+        return table(("Tag", "Keyword", "Offset", "Problem", "Assumed"), rows, caption=f"{len(self)} {plural}")

@@ -48,7 +48,7 @@ def html(ds: DataSet) -> str:
         parts.append(tree(_rows(ds.meta), columns=COLUMNS, caption=f"File meta · {ds.transfer_syntax.name}"))
     parts.append(tree(_Rows(ds), columns=COLUMNS, caption=one_line(ds)))
     if ds.repairs:
-        parts.append(badge(f"{len(ds.repairs)} repairs", "warn"))
+        parts.append(badge(f"{len(ds.repairs)} repair{'s' if len(ds.repairs) != 1 else ''}", "warn"))
         parts.append(ds.repairs._repr_html_())
     return stack(*parts)
 

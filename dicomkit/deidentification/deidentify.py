@@ -20,9 +20,10 @@ from dicomkit.deidentification.rules import Rules
 from dicomkit.deidentification.streams import without_comments
 from dicomkit.deidentification.sweep import Parts, swept
 from dicomkit.deidentification.walk import edited, without_identity
-from dicomkit.encoding.writer import iter_bytes, iter_part10
+from dicomkit.encoding.writer import data_set_pieces, iter_part10, part10_pieces
 from dicomkit.errors import UnsupportedError
 from dicomkit.files.read import read
+from dicomkit.sources import Bulk
 from dicomkit.standard.confidentiality import Method, is_method
 from dicomkit.values.tag import Tag
 from dicomkit.values.transfer_syntax import TransferSyntax
@@ -53,16 +54,16 @@ class Deidentified(NamedTuple):
     parts: Parts
     notes: tuple[str, ...]
 
-    def part10(self) -> Iterator[bytes]:
-        """Encode it as a file, piece by piece."""
-        whole = iter_part10(self.ds, self.transfer_syntax)
+    def part10(self) -> Iterator[bytes | Bulk]:
+        """Encode it as a file, piece by piece; large values stand as they are, to be copied."""
+        whole = part10_pieces(self.ds, self.transfer_syntax)
         large = self.parts.large
         placed = {element.tag for element in large}
         split = large and any(tag > large[0].tag and tag not in placed for tag in self.ds)
         if split or self.transfer_syntax.deflated:
             return whole
         # The first piece is the preamble with the file meta information; the others are made already.
-        return chain((next(whole), self.parts.small), iter_bytes(DataSet(large), self.transfer_syntax))
+        return chain((next(whole), self.parts.small), data_set_pieces(DataSet(large), self.transfer_syntax))
 
 
 @overload
@@ -186,27 +187,26 @@ def applied(
         raise UnsupportedError("a DICOMDIR is not de-identified", hint="make a new one from the de-identified files")
     profile = rules.profile
     job = Job.of(ds, rules, pseudonyms, known, record)
-    image, syntax = _image(ds, job)
+    image, syntax, notes = _image(ds, job)
     result = without_identity(without_comments(image), job)
     result, parts = swept(_marked(result, ds, profile, job), ds, syntax, job)
-    notes: tuple[str, ...] = ()
     if ds.get("BurnedInAnnotation") == "YES" and not profile.clean_pixel_data:
         notes = ("BurnedInAnnotation is YES, and the pixels are not cleaned",)
     return Deidentified(result, syntax, parts, notes)
 
 
-def _image(ds: DataSet, job: Job) -> tuple[DataSet, TransferSyntax]:
-    """The data set with pixels as the profile wants them, and its transfer syntax."""
+def _image(ds: DataSet, job: Job) -> tuple[DataSet, TransferSyntax, tuple[str, ...]]:
+    """The data set with pixels as the profile wants them, its transfer syntax, and notes about that."""
     profile = job.rules.profile
     options = profile.clean_pixel_data or profile.clean_recognizable_visual_features is not None
     if not options and not overlay_bits(ds):
-        return ds, TransferSyntax.of(ds.transfer_syntax.uid)
+        return ds, TransferSyntax.of(ds.transfer_syntax.uid), ()
     from dicomkit.deidentification.pixels import cleaned_pixels
 
     pixels = cleaned_pixels(ds, profile)
     if pixels.ds is not ds:
         job.note((), 0x7FE00010, "C", ds.get("PixelData"), pixels.ds.get("PixelData"), ", ".join(pixels.done))
-    return pixels.ds, TransferSyntax.of(pixels.transfer_syntax)
+    return pixels.ds, TransferSyntax.of(pixels.transfer_syntax), pixels.notes
 
 
 def standing_alone(made: Deidentified) -> DataSet:

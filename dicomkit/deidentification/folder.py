@@ -18,7 +18,7 @@ from dicomkit.deidentification.rules import Rules
 from dicomkit.deidentification.survey import Seen, knowledge, outputs, survey
 from dicomkit.errors import DicomError, SourceError, ValueFormatError
 from dicomkit.files.read import read
-from dicomkit.sources import replace_file
+from dicomkit.replacement import replace_file
 from dicomkit.tables.find_files import Place, find_files
 from dicomkit.tables.workers import in_processes
 

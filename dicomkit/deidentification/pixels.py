@@ -12,18 +12,28 @@ from dicomkit.dataset.element import Element
 from dicomkit.deidentification.graphics import overlay_bits
 from dicomkit.deidentification.profile import Profile
 from dicomkit.deidentification.redaction import OutsideUltrasoundRegions, Redaction
-from dicomkit.errors import DicomError, PixelError
+from dicomkit.encoding.change_syntax import with_transfer_syntax
+from dicomkit.errors import DicomError, MissingFeatureError, PixelError, UnsupportedError
 from dicomkit.pixels.description import PixelDescription, describe
 from dicomkit.pixels.frames import frame_with_notes
+from dicomkit.pixels.history import known_loss
+from dicomkit.pixels.transcode import transcode
 from dicomkit.values.tag import Tag
-from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
+from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
 
-Change = Callable[[NDArray[Any], int], NDArray[Any]]
-"""Takes a frame and its number, and returns what takes its place."""
+Change = Callable[[NDArray[Any], int, str], NDArray[Any]]
+"""Takes a frame, its number and its photometric interpretation once decoded, and returns what takes its place."""
 
+_JPEG = "1.2.840.10008.1.2.4."
+LOSSLESS_FOR = {
+    f"{_JPEG}{lossy}": f"{_JPEG}{lossless}"
+    for lossless, several in ((70, (50, 51, 53, 55)), (80, (81,)), (90, (91,)), (201, (203,)), (110, (111, 112)))
+    for lossy in several
+}
+"""By a transfer syntax that loses something, or may, the one of the same family that doesn't."""
 PIXEL_ATTRIBUTES = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _NEVER_BURNED_IN = frozenset(("CT", "MR", "PT", "NM"))
 _WHITE_AT_ZERO = "MONOCHROME1"
@@ -31,11 +41,12 @@ _BLACK_YBR = (0, 128, 128)
 
 
 class Cleaned(NamedTuple):
-    """A data set whose pixels are cleaned, the transfer syntax to write it in, and what was done."""
+    """A data set whose pixels are cleaned, the transfer syntax to write it in, what was done, and what to know."""
 
     ds: DataSet
     transfer_syntax: str
     done: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def cleaned_pixels(ds: DataSet, profile: Profile) -> Cleaned:
@@ -55,24 +66,26 @@ def cleaned_pixels(ds: DataSet, profile: Profile) -> Cleaned:
     if profile.clean_pixel_data:
         rules = _rules(profile)
         if _needs_cleaning(ds, rules):
-            steps.append(lambda frame, number: _blanked(ds, frame, number, rules))
+            steps.append(lambda frame, number, meaning: _blanked(ds, frame, number, meaning, rules))
         done.append("clean_pixel_data")
     if profile.clean_recognizable_visual_features is not None:
         change = profile.clean_recognizable_visual_features
-        steps.append(lambda frame, number: _by_user(change, ds, frame, number))
+        steps.append(lambda frame, number, _: _by_user(change, ds, frame, number))
         done.append("clean_recognizable_visual_features")
     hidden = attribute == "PixelData" and overlay_bits(ds)
     if steps or hidden:
         # Decoding leaves the stored values only: bits of overlays are gone.
-        ds, syntax = rewritten(ds, steps)
+        ds, syntax, notes = rewritten(ds, steps)
         done += ["overlay bits"] if hidden else []
+        return Cleaned(ds, syntax, tuple(done), notes)
     return Cleaned(ds, syntax, tuple(done))
 
 
-def rewritten(ds: DataSet, steps: list[Change]) -> tuple[DataSet, str]:
-    """Return a data set whose frames went through functions, and its transfer syntax.
+def rewritten(ds: DataSet, steps: list[Change]) -> tuple[DataSet, str, tuple[str, ...]]:
+    """Return a data set whose frames went through functions, its transfer syntax, and notes about that.
 
-    It is native, little-endian. An encoder for the data set's own transfer syntax would be asked here.
+    What was compressed without loss is so again, in its own transfer syntax. What had lost something loses no more: it
+    is compressed without loss, by the nearest method. What can't be compressed so is native, as is what was native.
     """
     description = describe(ds)
     frames, photometric = [], description.photometric_interpretation
@@ -80,9 +93,25 @@ def rewritten(ds: DataSet, steps: list[Change]) -> tuple[DataSet, str]:
         decoded = frame_with_notes(ds, number)
         array, photometric = decoded.array, decoded.photometric_interpretation
         for step in steps:
-            array = step(array, number)
+            array = step(array, number, photometric)
         frames.append(array)
-    return ds.assign(_native(description, frames, photometric)).drop(*_gone(ds)), EXPLICIT_VR_LITTLE_ENDIAN
+    native = ds.assign(_native(description, frames, photometric)).drop(*_gone(ds))
+    if not ds.transfer_syntax.encapsulated:
+        return native, EXPLICIT_VR_LITTLE_ENDIAN, ()
+    return _compressed(with_transfer_syntax(native, EXPLICIT_VR_LITTLE_ENDIAN), ds)
+
+
+def _compressed(native: DataSet, source: DataSet) -> tuple[DataSet, str, tuple[str, ...]]:
+    """The data set compressed without loss, in the transfer syntax of its source or one like it, where that can be."""
+    before = source.transfer_syntax
+    native = known_loss(native, source, describe(native))
+    syntax = TransferSyntax.of(LOSSLESS_FOR.get(before.uid, before.uid))
+    try:
+        made = transcode(native, syntax)
+    except (PixelError, UnsupportedError, MissingFeatureError) as error:
+        return native, EXPLICIT_VR_LITTLE_ENDIAN, (f"the cleaned pixels are not compressed: {error.message}",)
+    notes = () if syntax.uid == before.uid else (f"the cleaned pixels are in {syntax.name}, without further loss",)
+    return made, syntax.uid, notes
 
 
 def _native(description: PixelDescription, frames: list[NDArray[Any]], photometric: str) -> list[Element]:
@@ -141,7 +170,9 @@ def _needs_cleaning(ds: DataSet, rules: tuple[Redaction, ...]) -> bool:
     )
 
 
-def _blanked(ds: DataSet, frame: NDArray[Any], number: int, rules: tuple[Redaction, ...]) -> NDArray[Any]:
+def _blanked(
+    ds: DataSet, frame: NDArray[Any], number: int, meaning: str, rules: tuple[Redaction, ...]
+) -> NDArray[Any]:
     """A frame in which all that the rules name is black."""
     masks = [mask for rule in rules if (mask := rule.areas(ds, frame)) is not None]
     if not masks:
@@ -150,13 +181,12 @@ def _blanked(ds: DataSet, frame: NDArray[Any], number: int, rules: tuple[Redacti
     if mask.shape != frame.shape[:2]:
         raise PixelError(f"a rule gave a mask of {mask.shape} for a frame of {frame.shape[:2]}", frame=number)
     blank = frame.copy()
-    blank[mask] = _black(ds, frame)
+    blank[mask] = _black(meaning, frame)
     return blank
 
 
-def _black(ds: DataSet, frame: NDArray[Any]) -> Any:
+def _black(photometric: str, frame: NDArray[Any]) -> Any:
     """The stored value that shows black, and lies within the values of the frame where zero is not the least."""
-    photometric = str(ds.get("PhotometricInterpretation") or "")
     if photometric.startswith("YBR") and frame.ndim == 3:
         return np.array(_BLACK_YBR, frame.dtype)
     if photometric == _WHITE_AT_ZERO:

@@ -26,7 +26,8 @@ from dicomkit.deidentification.sweep import looks_like_text
 from dicomkit.deidentification.text import DATES, days_of, pattern_of
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
-from dicomkit.sources import Bulk, open_source
+from dicomkit.opening import open_source
+from dicomkit.sources import Bulk
 from dicomkit.tables.find_files import Place, find_files
 from dicomkit.values.fragments import Fragments
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -93,6 +93,7 @@ class Rules:
         return None if action is None else Rule(action, "override")
 
 
+@lru_cache(1024)
 def for_type(action: str, attribute_type: str | None) -> str:
     """Settle a choice of actions by the type of the attribute in its IOD (PS3.15 table E.1-1a).
 

@@ -7,7 +7,7 @@ from dicomkit.dataset.index import Index
 from dicomkit.dataset.records import Records
 from dicomkit.encoding.part10 import parse
 from dicomkit.encoding.writer import iter_bytes
-from dicomkit.sources import open_source
+from dicomkit.opening import open_source
 from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")

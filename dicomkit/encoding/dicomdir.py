@@ -12,7 +12,7 @@ from dicomkit.dataset.element import Element
 from dicomkit.encoding.part10 import parse
 from dicomkit.encoding.writer import to_part10
 from dicomkit.errors import ReadError
-from dicomkit.sources import open_source
+from dicomkit.opening import open_source
 from dicomkit.standard.directory_records import record_type
 from dicomkit.values.tag import Tag
 from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN

@@ -14,7 +14,8 @@ from dicomkit.encoding.regular import explicit_elements
 from dicomkit.encoding.scan_state import FIRST_WINDOW
 from dicomkit.encoding.scanner import scan
 from dicomkit.errors import DicomError, ReadError, SourceError, TruncatedError
-from dicomkit.sources import Bulk, InflatedSource, Opened, OpenedFile, inflate
+from dicomkit.opening import Opened, OpenedFile
+from dicomkit.sources import Bulk, InflatedSource, inflate
 from dicomkit.standard.attributes import vr_of, vr_table
 from dicomkit.values.tag import Tag
 from dicomkit.values.transfer_syntax import (

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dicomkit.dataset.index import ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER, to_word, vr_word
 from dicomkit.encoding.implied_vr import implied_kinds
+from dicomkit.encoding.layout import Layout
 from dicomkit.encoding.regular import SMALL
 from dicomkit.encoding.scan_state import FIRST_WINDOW
 from dicomkit.values.transfer_syntax import (
@@ -69,8 +70,19 @@ class Picked(NamedTuple):
     syntax: bytes
 
 
-def pick(read_at: Callable[[int, int], bytes], size: int, wanted: Wanted) -> Picked | None:
+def pick(
+    read_at: Callable[[int, int], bytes], size: int, wanted: Wanted, layout: Layout | None = None
+) -> Picked | None:
     """Find the wanted top-level elements of a Part 10 file.
+
+    Parameters
+    ----------
+    read_at, size
+        The file: reads (offset, length), and its size.
+    wanted
+        What to find.
+    layout
+        What the caller remembers of the files before, which makes those like them quicker.
 
     Returns
     -------
@@ -85,9 +97,15 @@ def pick(read_at: Callable[[int, int], bytes], size: int, wanted: Wanted) -> Pic
             return None
         walk = _walk_implicit if syntax == _IMPLICIT else _walk_explicit
         windows = [(0, data)]
+        known = layout if walk is _walk_explicit else None
+        if known is not None and (proved := known.rows(data, position, size, wanted)) is not None:
+            return Picked(rows + proved, windows, syntax)
+        start, head = position, data
         while True:
             position = walk(data, base, position, base + len(data) == size, wanted, rows)
             if position == DONE:
+                if known is not None:
+                    known.learn(head, start, size, wanted)
                 return Picked(rows, windows, syntax)
             if position == ODD or base + position > size:
                 return None
@@ -95,6 +113,8 @@ def pick(read_at: Callable[[int, int], bytes], size: int, wanted: Wanted) -> Pic
             data = read_at(base, FIRST_WINDOW)
             windows.append((base, data))
             if base == size:
+                if known is not None:
+                    known.learn(head, start, size, wanted)
                 return Picked(rows, windows, syntax)
     except struct.error:
         return None

@@ -7,7 +7,8 @@ from dicomkit.dataset.repairs import Repair
 from dicomkit.encoding.headers import LENGTH, SQ
 from dicomkit.encoding.regular import SMALL
 from dicomkit.errors import ReadError
-from dicomkit.sources import InflatedSource, MemorySource, Opened, OpenedFile
+from dicomkit.opening import Opened, OpenedFile
+from dicomkit.sources import InflatedSource, MemorySource
 from dicomkit.values.tag import Tag
 from dicomkit.values.transfer_syntax import TransferSyntax
 

@@ -12,7 +12,7 @@ from dicomkit.encoding.headers import EXPLICIT, IMPLICIT, LONG
 from dicomkit.encoding.regular import OPEN_ITEM, SMALL, UNDEFINED, Frame, explicit_elements, implicit_elements
 from dicomkit.encoding.scan_elements import ScanElements
 from dicomkit.encoding.scan_state import Level
-from dicomkit.sources import Opened, OpenedFile
+from dicomkit.opening import Opened, OpenedFile
 from dicomkit.values.transfer_syntax import TransferSyntax
 
 _LONGEST_RUN = 1 << 18

@@ -10,9 +10,10 @@ from itertools import chain
 from dicomkit._version import __version__
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import Element
+from dicomkit.dataset.index import Index, to_word
 from dicomkit.encoding.splice import pieces
 from dicomkit.errors import UnsupportedError, ValueFormatError
-from dicomkit.sources import CHUNK, Bulk
+from dicomkit.sources import Bulk
 from dicomkit.standard.attributes import vr_of
 from dicomkit.values.charset import Charset
 from dicomkit.values.decode import swapped
@@ -24,10 +25,12 @@ from dicomkit.values.vr import VRS
 IMPLEMENTATION_CLASS_UID = "2.25.218463183519243236829416205136419219617"
 IMPLEMENTATION_VERSION_NAME = f"DICOMKIT_{__version__}"[:16]
 _UNDEFINED = 0xFFFFFFFF
+_SMALL = 1 << 16
 _META_SYNTAX = TransferSyntax.of(EXPLICIT_VR_LITTLE_ENDIAN)
 _DEFAULT = Charset.of(None)
 _GENERATED = frozenset((0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013))
 """The file meta elements that are always written anew."""
+_GENERATED_WORDS = frozenset(map(to_word, _GENERATED))
 
 
 def to_part10(ds: DataSet, transfer_syntax: str | TransferSyntax | None = None, *, anonymous: bool = False) -> bytes:
@@ -77,11 +80,33 @@ def iter_part10(
     ValueFormatError, UnsupportedError
         As `to_part10`; what can be known at the start is raised before the first piece.
     """
+    return in_memory(part10_pieces(ds, transfer_syntax, anonymous=anonymous, source_ae=source_ae))
+
+
+def part10_pieces(
+    ds: DataSet,
+    transfer_syntax: str | TransferSyntax | None = None,
+    *,
+    anonymous: bool = False,
+    source_ae: str | None = None,
+) -> Iterator[bytes | Bulk]:
+    """Encode a data set as a file, in which large slices of the source stand as they are, to be copied.
+
+    Parameters
+    ----------
+    transfer_syntax, anonymous, source_ae
+        As for `iter_part10`.
+
+    Raises
+    ------
+    ValueFormatError, UnsupportedError
+        As `iter_part10`.
+    """
     syntax = TransferSyntax.of(transfer_syntax or ds.transfer_syntax.uid)
     _check_pixel_data(ds, syntax)
     meta = _meta(ds, syntax, anonymous, source_ae)
     length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(meta))
-    return chain((b"".join((bytes(128), b"DICM", length, meta)),), iter_bytes(ds, syntax))
+    return chain((b"".join((bytes(128), b"DICM", length, meta)),), data_set_pieces(ds, syntax))
 
 
 def to_bytes(ds: DataSet, transfer_syntax: str | TransferSyntax = EXPLICIT_VR_LITTLE_ENDIAN) -> bytes:
@@ -99,8 +124,22 @@ def to_bytes(ds: DataSet, transfer_syntax: str | TransferSyntax = EXPLICIT_VR_LI
 
 def iter_bytes(ds: DataSet, syntax: TransferSyntax) -> Iterator[bytes]:
     """Encode the elements of a data set piece by piece; what nobody touched is taken over as it was read."""
-    chunks = _data_set(ds, syntax, _DEFAULT)
-    return _deflated(chunks) if syntax.deflated else chunks
+    return in_memory(data_set_pieces(ds, syntax))
+
+
+def data_set_pieces(ds: DataSet, syntax: TransferSyntax) -> Iterator[bytes | Bulk]:
+    """Encode the elements of a data set, in which large slices of the source stand as they are."""
+    parts = _data_set(ds, syntax, _DEFAULT)
+    return _deflated(in_memory(parts)) if syntax.deflated else parts
+
+
+def in_memory(parts: Iterable[bytes | Bulk]) -> Iterator[bytes]:
+    """Give slices of a source as their bytes, of which only a part is in memory at once."""
+    for part in parts:
+        if isinstance(part, Bulk):
+            yield from part.chunks()
+        else:
+            yield part
 
 
 def _deflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -127,9 +166,10 @@ def _meta(ds: DataSet, syntax: TransferSyntax, anonymous: bool, source_ae: str |
     if missing and not anonymous:
         raise ValueFormatError(f"a file needs {' and '.join(missing)}", hint="assign them")
     elements: dict[int, tuple[str, bytes]] = {}
-    for kept in ds.meta:
-        if kept.group == 2 and kept not in _GENERATED and (element := ds.meta.element(kept)).vr != "SQ":
-            elements[kept] = element.vr, _raw(element, _META_SYNTAX, _DEFAULT)
+    if not (isinstance(ds._meta, Index) and _GENERATED_WORDS.issuperset(ds._meta.words)):
+        for kept in ds.meta:
+            if kept.group == 2 and kept not in _GENERATED and (element := ds.meta.element(kept)).vr != "SQ":
+                elements[kept] = element.vr, _raw(element, _META_SYNTAX, _DEFAULT)
     elements[0x00020001] = "OB", b"\x00\x01"
     for tag, keyword in ((0x00020002, "SOPClassUID"), (0x00020003, "SOPInstanceUID")):
         if uid := identity[keyword]:
@@ -146,31 +186,28 @@ def _meta(ds: DataSet, syntax: TransferSyntax, anonymous: bool, source_ae: str |
     return b"".join(parts)
 
 
-def _data_set(ds: DataSet, syntax: TransferSyntax, outer: Charset) -> Iterator[bytes]:
+def _data_set(ds: DataSet, syntax: TransferSyntax, outer: Charset) -> Iterator[bytes | Bulk]:
     terms = ds.all("SpecificCharacterSet")
     charset = Charset.of(terms) if terms else outer
     for piece in pieces(ds, syntax, charset):
         if isinstance(piece, Bulk):
-            if piece.length <= CHUNK:
-                yield ds.read_source(piece.offset, piece.length)
-            else:
-                yield from piece.chunks()
+            yield piece if piece.length > _SMALL else ds.read_source(piece.offset, piece.length)
         else:
             yield from _element(piece, syntax, charset)
 
 
-def _element(element: Element, syntax: TransferSyntax, charset: Charset) -> Iterator[bytes]:
+def _element(element: Element, syntax: TransferSyntax, charset: Charset) -> Iterator[bytes | Bulk]:
     value = element.value
     if isinstance(value, Fragments):
         yield _header(element.tag, "OB", _UNDEFINED, syntax)
         for part in (value.offset_table, *value.parts):
             yield _item_header(0xE000, len(part) + len(part) % 2, syntax)
-            yield from part.chunks() if isinstance(part, Bulk) else (bytes(part),)
+            yield part if isinstance(part, Bulk) else bytes(part)
             yield bytes(len(part) % 2)
         yield _item_header(0xE0DD, 0, syntax)
-    elif isinstance(value, Bulk) and _as_stored(element, syntax) and CHUNK < value.length < _UNDEFINED - 1:
+    elif isinstance(value, Bulk) and _as_stored(element, syntax) and value.length < _UNDEFINED - 1:
         yield _header(element.tag, element.vr, value.length + value.length % 2, syntax)
-        yield from value.chunks()
+        yield value
         yield bytes(value.length % 2)
     elif element.vr == "SQ" and syntax.implicit_vr and vr_of(element.tag) != "SQ":
         # No header and no dictionary says that it is a sequence: its undefined length does (PS3.5 6.2.2).
@@ -189,7 +226,7 @@ def _element(element: Element, syntax: TransferSyntax, charset: Charset) -> Iter
 def _sequence(items: tuple[DataSet, ...], syntax: TransferSyntax, charset: Charset) -> bytes:
     parts: list[bytes] = []
     for item in items:
-        content = b"".join(_data_set(item, syntax, charset))
+        content = b"".join(in_memory(_data_set(item, syntax, charset)))
         parts += (_item_header(0xE000, len(content), syntax), content)
     return b"".join(parts)
 

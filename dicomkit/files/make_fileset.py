@@ -14,7 +14,9 @@ from dicomkit.errors import DicomError, SourceError, ValueFormatError
 from dicomkit.files.fileset import FileSet, read_fileset
 from dicomkit.files.read import read
 from dicomkit.files.write import write_file
-from dicomkit.sources import Bulk, open_source, replace_file
+from dicomkit.opening import open_source
+from dicomkit.replacement import replace_file
+from dicomkit.sources import Bulk
 from dicomkit.standard.attributes import vr_of
 from dicomkit.standard.directory_records import RecordType, record_type, record_type_of
 from dicomkit.values.tag import Tag

@@ -10,7 +10,7 @@ from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.index import Index
 from dicomkit.encoding.part10 import parse
 from dicomkit.encoding.pick import Wanted, pick
-from dicomkit.sources import Opened, OpenedFile, Readable, open_source
+from dicomkit.opening import Opened, OpenedFile, Readable, open_source
 from dicomkit.values.tag import Tag, TagLike
 from dicomkit.values.transfer_syntax import TransferSyntax
 

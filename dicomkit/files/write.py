@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import IO
 
 from dicomkit.dataset.dataset import DataSet
-from dicomkit.encoding.writer import iter_part10
+from dicomkit.encoding.writer import in_memory, part10_pieces
 from dicomkit.errors import SourceError
 from dicomkit.files.read import read
-from dicomkit.sources import replace_file
+from dicomkit.replacement import replace_file
 from dicomkit.values.transfer_syntax import TransferSyntax
 
 
@@ -57,9 +57,9 @@ def write_file(
     UnsupportedError
         When the transfer syntax wants the other form of pixel data.
     """
-    chunks = iter_part10(ds, transfer_syntax, anonymous=anonymous, source_ae=source_ae)
+    chunks = part10_pieces(ds, transfer_syntax, anonymous=anonymous, source_ae=source_ae)
     if not isinstance(where, (str, os.PathLike)):
-        _write_to(where, chunks)
+        _write_to(where, in_memory(chunks))
         return ds
     path = os.fspath(where)
     onto_itself = ds.path is not None and _same_file(ds.path, path)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dicomkit.errors import MissingFeatureError, SourceError
-from dicomkit.sources import open_source, replace_file
+from dicomkit.opening import open_source
+from dicomkit.replacement import replace_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12KeyAndCertificates

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 
-_SMALLEST_DTYPE = {1: 8, 2: 16, 3: 32, 4: 32}  # bytes of a cell -> bits of the NumPy integer that holds it
+# Kind and bytes of a cell -> the type that holds it.
+_DTYPES = {
+    (kind, cell): np.dtype(f"{kind}{size}") for kind in "iu" for cell, size in enumerate((1, 1, 2, 4, 4, 8, 8, 8, 8))
+}
+_DTYPES |= {("f", size): np.dtype(f"f{size}") for size in (4, 8)}
 _PIXEL_ATTRIBUTES = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -84,11 +88,10 @@ class PixelDescription:
     def dtype(self) -> np.dtype[Any]:
         """The NumPy type of a decoded frame, in native byte order."""
         if self.attribute != "PixelData":
-            return np.dtype(np.float32 if self.attribute == "FloatPixelData" else np.float64)
+            return _DTYPES["f", 4 if self.attribute == "FloatPixelData" else 8]
         if self.bits_allocated == 1:
-            return np.dtype(np.uint8)
-        bits = _SMALLEST_DTYPE.get((self.bits_allocated + 7) // 8, 64)
-        return np.dtype(f"{'i' if self.signed else 'u'}{bits // 8}")
+            return _DTYPES["u", 1]
+        return _DTYPES["i" if self.pixel_representation == 1 else "u", min((self.bits_allocated + 7) // 8, 8)]
 
     @property
     def frame_shape(self) -> tuple[int, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from dicomkit.dataset.functional_groups import PER_FRAME, SHARED
 from dicomkit.pixels.description import PixelDescription
 from dicomkit.pixels.target import ALWAYS_LOSSY
 from dicomkit.values.fragments import Fragments
@@ -90,7 +92,99 @@ def after_loss(ds: DataSet, source: DataSet, method: str, ratio: float, new_uid:
             "PurposeOfReferenceCodeSequence": [_PREDECESSOR],
         }
         changes["SourceImageSequence"] = (*ds.all("SourceImageSequence"), reference)
-    return _with_loss(ds.assign(changes), method, ratio)
+        if SHARED in ds or PER_FRAME in ds:
+            changes["SourceImageEvidenceSequence"] = source_evidence(ds, [source])
+            changes |= _derivations(ds, reference, said)
+    return _with_loss(frames_derived(ds.assign(changes)), method, ratio)
+
+
+def source_evidence(ds: DataSet, sources: Iterable[DataSet]) -> list[DataSet]:
+    """Name study and series of source images, after those that a data set names already (PS3.3 table 10-4).
+
+    Parameters
+    ----------
+    ds : DataSet
+    sources : iterable of DataSet
+
+    Returns
+    -------
+    list of DataSet
+        Items of Source Image Evidence Sequence, which an image with functional groups needs.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> source = dk.samples.ct_series(slices=1, size=16)[0]
+    >>> source_evidence(source, [source])[0].StudyInstanceUID == source.StudyInstanceUID
+    True
+    """
+    items = list(ds.all("SourceImageEvidenceSequence"))
+    for source in sources:
+        instance = {
+            keyword: source.get(keyword[10:]) for keyword in ("ReferencedSOPClassUID", "ReferencedSOPInstanceUID")
+        }
+        series = {"SeriesInstanceUID": source.get("SeriesInstanceUID"), "ReferencedSOPSequence": [instance]}
+        study = {"StudyInstanceUID": source.get("StudyInstanceUID"), "ReferencedSeriesSequence": [series]}
+        items.append(type(ds)(study))
+    return items
+
+
+def frames_derived(ds: DataSet) -> DataSet:
+    """Say DERIVED in the Frame Type of every functional group that has one (PS3.3 C.8.16.1.1).
+
+    Parameters
+    ----------
+    ds : DataSet
+
+    Returns
+    -------
+    DataSet
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> ds = frames_derived(dk.samples.enhanced_ct(frames=2, size=16))
+    >>> ds["SharedFunctionalGroupsSequence", 0, "CTImageFrameTypeSequence", 0, "FrameType"][0]
+    'DERIVED'
+    """
+    changes = {}
+    for keyword in (SHARED, PER_FRAME):
+        groups = ds.all(keyword)
+        derived = [_frame_type_derived(group) for group in groups]
+        if any(new is not old for new, old in zip(derived, groups, strict=True)):
+            changes[keyword] = derived
+    return ds.assign(changes) if changes else ds
+
+
+def _derivations(ds: DataSet, reference: dict[str, Any], said: str) -> dict[str, Any]:
+    """The functional groups that tell derivations, with one more."""
+    changes = {}
+    for keyword in (SHARED, PER_FRAME):
+        groups = list(ds.all(keyword))
+        for index, group in enumerate(groups):
+            before = group.all("DerivationImageSequence")
+            if before:
+                of_frame = reference | ({"ReferencedFrameNumber": index + 1} if keyword == PER_FRAME else {})
+                own = {
+                    "DerivationDescription": said,
+                    "DerivationCodeSequence": [_LOSSY_COMPRESSION],
+                    "SourceImageSequence": [of_frame],
+                }
+                groups[index] = group.assign(DerivationImageSequence=(*before, own))
+                changes[keyword] = groups
+    return changes
+
+
+def _frame_type_derived(group: DataSet) -> DataSet:
+    """A functional group whose Frame Type, where it has one, begins with DERIVED; the same one if it does."""
+    for element in group.elements():
+        if element.vr != "SQ" or not element.keyword.endswith("FrameTypeSequence"):
+            continue
+        for place, item in enumerate(group.all(element.tag)):
+            kind = item.all("FrameType")
+            if kind and kind[0] != "DERIVED":
+                group = group.assign({(element.keyword, place, "FrameType"): ("DERIVED", *kind[1:])})
+    return group
 
 
 def _with_loss(ds: DataSet, method: str, ratio: float) -> DataSet:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
 from dicomkit.pixels.bits import unpack
-from dicomkit.pixels.frames import frame_cells
+from dicomkit.pixels.stored_frames import frame_cells
 
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet

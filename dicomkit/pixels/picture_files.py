@@ -16,7 +16,7 @@ from dicomkit.errors import MissingFeatureError, ValueFormatError
 from dicomkit.pixels.description import describe
 from dicomkit.pixels.render import render
 from dicomkit.pixels.timing import USUAL_SECONDS, frame_seconds
-from dicomkit.sources import replace_file
+from dicomkit.replacement import replace_file
 
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet

@@ -8,7 +8,7 @@ import numpy as np
 
 from dicomkit.pixels.bits import pack
 from dicomkit.pixels.description import describe
-from dicomkit.pixels.frames import frame_cells
+from dicomkit.pixels.stored_frames import frame_cells
 
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -17,15 +18,16 @@ from dicomkit.encoding.change_syntax import with_transfer_syntax
 from dicomkit.encoding.encapsulation import encapsulate
 from dicomkit.errors import PixelError
 from dicomkit.pixels.codecs.jpegxl import recompress, restore
-from dicomkit.pixels.codecs.registry import decoder, encoder
+from dicomkit.pixels.codecs.registry import Decoder, decoder, encoder
 from dicomkit.pixels.codecs.video import VIDEO
 from dicomkit.pixels.colour import to_rgb
 from dicomkit.pixels.description import PixelDescription, describe
 from dicomkit.pixels.fidelity import Differences, Fidelity
-from dicomkit.pixels.frames import encoded_frame, reader
+from dicomkit.pixels.frames import reader
 from dicomkit.pixels.history import after_loss, known_loss
 from dicomkit.pixels.native_value import native_value
 from dicomkit.pixels.ratio import Parameters, to_ratio
+from dicomkit.pixels.stored_frames import encoded_frame
 from dicomkit.pixels.stored_overlays import with_overlay_data
 from dicomkit.pixels.target import FORMS, JPEG_BASELINE, JPEG_XL_RECOMPRESSION, samples_meaning, target
 from dicomkit.values.fragments import Fragments
@@ -227,12 +229,10 @@ def _recode(
                 data = encode(array, after, **parameters.of_encoder())
             else:
                 data = to_ratio(encode, array, after, parameters.ratio)
-            if verify:
-                back = decode_again(data, after).array
-                if differences is not None:
-                    differences.add(index, array, back)
-                elif not _equal(array, back):
-                    raise PixelError(f"{syntax.name} did not give back what was encoded", hint="please report this")
+            if differences is not None:
+                differences.add(index, array, decode_again(data, after).array)
+            elif verify and not _comes_back(array, data, after, decode_again):
+                raise PixelError(f"{syntax.name} did not give back what was encoded", hint="please report this")
         except PixelError as error:
             if error.frame is not None:
                 raise
@@ -352,11 +352,13 @@ def to_ybr(rgb: NDArray[Any], *, bits: int = 8) -> NDArray[Any]:
     return np.clip(ybr, 0, (1 << bits) - 1, out=ybr).astype(rgb.dtype)
 
 
-def _equal(one: NDArray[Any], other: NDArray[Any], rows: int = 64) -> bool:
-    """Compare without a temporary array of the size of a frame."""
-    if one.shape != other.shape:
-        return False
-    return all(np.array_equal(one[row : row + rows], other[row : row + rows]) for row in range(0, len(one), rows))
+def _comes_back(array: NDArray[Any], data: bytes, description: PixelDescription, decode: Decoder) -> bool:
+    """Whether encoded bytes give an array back; they are decoded into its own memory, so that no second one is held."""
+    if array.dtype != description.dtype or not (array.flags.c_contiguous and array.flags.writeable):
+        return np.array_equal(array, decode(data, description).array)
+    before = sha256(array.data).digest()
+    back = decode(data, description, out=array).array
+    return back.shape == array.shape and sha256(np.ascontiguousarray(back).data).digest() == before
 
 
 def _in_order(work: Callable[[int], Result], indices: Iterable[int], workers: int) -> Iterator[Result]:

@@ -74,11 +74,3 @@ def _walk(folder: str) -> Iterator[str]:
 def _starts_as_dicom(path: str) -> bool:
     with open(path, "rb") as file:
         return file.read(132)[128:] == b"DICM"
-
-
-def is_dicomdir(ds: DataSet) -> bool:
-    """Whether a data set is a media directory rather than an instance (PS3.3 F)."""
-    try:
-        return "DirectoryRecordSequence" in ds
-    except DicomError:
-        return False

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.index import to_word
+from dicomkit.encoding.layout import Layout
 from dicomkit.encoding.pick import Picked, Wanted, pick
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
-from dicomkit.sources import OpenedFile
+from dicomkit.opening import OpenedFile
 from dicomkit.values.tag import Tag
 
 CHARSET, SIGN, MEDIA_CLASS = 0x00080005, 0x00280103, 0x00020002
@@ -55,16 +56,19 @@ def scan_rows(paths: Iterable[str], keys: Sequence[Any]) -> list[Row]:
     plain = all(isinstance(key, int) for key in keys)
     wanted = Wanted.of(dict.fromkeys((*keys, CHARSET, SIGN, MEDIA_CLASS))) if plain else None
     intern: dict[bytes, bytes] = {}
-    return [_row(path, keys, wanted, intern) for path in paths]
+    layout = Layout()
+    return [_row(path, keys, wanted, intern, layout) for path in paths]
 
 
-def _row(path: str, keys: Sequence[Any], wanted: Wanted | None, intern: dict[bytes, bytes]) -> Row:
+def _row(
+    path: str, keys: Sequence[Any], wanted: Wanted | None, intern: dict[bytes, bytes], layout: Layout | None = None
+) -> Row:
     size = modified = None
     try:
         if wanted is not None and "!/" not in path and "://" not in path:
             with OpenedFile(path) as opened:
                 size, modified = opened.size, opened.modified
-                picked = pick(opened.read_at, size, wanted)
+                picked = pick(opened.read_at, size, wanted, layout)
             if picked is not None:
                 cells = _cells(picked, wanted, intern)
                 charset, sign, media_class = (

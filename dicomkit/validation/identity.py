@@ -7,6 +7,7 @@ from typing import Any
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.standard.attributes import attribute
+from dicomkit.standard.modules import iod_of
 from dicomkit.standard.uids import uid_entry, uid_of
 from dicomkit.validation.element_values import check_element
 from dicomkit.validation.findings import Finding
@@ -51,8 +52,9 @@ def check_identity(ds: DataSet, sop_classes: Collection[str] | None, *, strict: 
     """Check UIDs, SOP class and file meta information."""
     sop_class = sop_class_of(ds)
     if sop_class != MEDIA_STORAGE_DIRECTORY:
-        wanted = _IDENTIFIERS[:2] if sop_class in _WITHOUT_STUDY else _IDENTIFIERS
-        for keyword in wanted:
+        iod = iod_of(sop_class)
+        count = 1 if iod is not None and iod.normalized else 2 if sop_class in _WITHOUT_STUDY else 4
+        for keyword in _IDENTIFIERS[:count]:
             if not _one(ds.get(keyword)):
                 rule = "empty" if keyword in ds else "missing"
                 yield Finding((keyword,), rule, "error", f"{rule}: it identifies the object", Tag.of(keyword))

@@ -109,6 +109,8 @@ def _findings(
         if sop_class:
             yield Finding((), "sop class", "note", f"no table of its IOD: {sop_class}", Tag.of("SOPClassUID"))
         return
+    if strict and iod.normalized:
+        yield Finding((), "edition", "note", f"held against the {iod.name} IOD of {iod.edition}", Tag.of("SOPClassUID"))
     requirements = Requirements(iod, strict)
     yield from requirements.check(ds)
     if strict and requirements.unchecked:

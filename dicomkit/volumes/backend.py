@@ -1,9 +1,14 @@
-"""``xr.open_dataset("folder/", engine="dicomkit")``: series of DICOM files as an xarray Dataset, read when needed."""
+"""``xr.open_dataset("folder/", engine="dicomkit")``: series of DICOM files as an xarray Dataset, read when needed.
+
+xarray imports every registered backend before it opens anything, and this one registers the accessor ``dicom``. So a
+volume that was saved to Zarr or netCDF has it as soon as xarray has opened it.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 import xarray as xr
@@ -12,6 +17,8 @@ from xarray.backends import BackendEntrypoint
 from dicomkit.volumes.gather import gather
 from dicomkit.volumes.load import lazy_volume
 from dicomkit.volumes.policy import Policy
+
+import_module("dicomkit.volumes.accessor")
 
 
 class DicomBackend(BackendEntrypoint):

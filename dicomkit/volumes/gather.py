@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
+from dicomkit.encoding.layout import Layout
 from dicomkit.errors import DicomError, GeometryError
 from dicomkit.files.read import read
 from dicomkit.volumes.header import Image, read_header
@@ -51,9 +52,14 @@ def gather(source: VolumeSource, *, whole: bool = False) -> Gathered:
     images: list[Image] = []
     others: list[Image] = []
     unreadable: list[tuple[str, str]] = []
+    layout = Layout()
     for item, found in _items(source):
         try:
-            ds: Image = item if isinstance(item, DataSet) else read(item) if whole else read_header(item, wanted_tags())
+            ds: Image
+            if isinstance(item, DataSet):
+                ds = item
+            else:
+                ds = read(item) if whole else read_header(item, wanted_tags(), layout)
         except DicomError as error:
             if not found:
                 raise

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.index import Index, to_word, vr_word
+from dicomkit.encoding.layout import Layout
 from dicomkit.encoding.part10 import parse
 from dicomkit.encoding.pick import Picked, Wanted, pick
-from dicomkit.sources import Bulk, Source, open_source
+from dicomkit.opening import open_source
+from dicomkit.sources import Bulk, Source
 from dicomkit.values.decode import decode_value
 from dicomkit.values.tag import Tag
 from dicomkit.values.transfer_syntax import TransferSyntax
@@ -97,8 +99,17 @@ class Header:
 Image: TypeAlias = DataSet | Header
 
 
-def read_header(path: str | os.PathLike[str], tags: Iterable[int]) -> Image:
+def read_header(path: str | os.PathLike[str], tags: Iterable[int], layout: Layout | None = None) -> Image:
     """Read some elements of a file: the quick way, or else all of it.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    tags
+        Which elements.
+    layout
+        What the caller remembers of the files before.
 
     Raises
     ------
@@ -106,7 +117,8 @@ def read_header(path: str | os.PathLike[str], tags: Iterable[int]) -> Image:
         If it can't be read.
     """
     with open_source(path) as opened:
-        found = pick(opened.read_at, opened.size, _wanted(frozenset(tags) if not isinstance(tags, frozenset) else tags))
+        wanted = _wanted(frozenset(tags) if not isinstance(tags, frozenset) else tags)
+        found = pick(opened.read_at, opened.size, wanted, layout)
         return parse(opened) if found is None else Header(found, opened.source)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dicomkit.errors import ValueFormatError
 from dicomkit.pixels.resize import resize
-from dicomkit.sources import replace_file
+from dicomkit.replacement import replace_file
 
 Picture8 = NDArray[np.uint8]
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from dicomkit.opening import Readable
     from dicomkit.pixels.render import WindowLike
-    from dicomkit.sources import Readable
 
 Showable: TypeAlias = "DataSet | xr.DataArray | pd.DataFrame | Readable"
 

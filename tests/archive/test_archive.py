@@ -236,7 +236,7 @@ def test_an_existing_folder_is_taken_in_without_copying(tmp_path):
         count = archive.take_in(folder)
         assert count == len(archive) > 0
         for stored in archive.fetch(query("image")):
-            assert Path(stored.path).is_relative_to(folder.resolve())
+            assert Path(stored.path).resolve().is_relative_to(folder.resolve())
             assert bytes(stored.data_set())
         assert archive.delete(query("image")) == count
     assert list(tmp_path.rglob("*.dcm")) == []

@@ -16,6 +16,7 @@ import cases_encoding
 import cases_frame
 import cases_header
 import cases_import
+import cases_json
 import cases_pixels
 import cases_render
 import cases_scan
@@ -92,8 +93,11 @@ def _cases(folder: Path, options: argparse.Namespace, wanted: tuple[str, ...]) -
         yield from cases_pixels.cases(folder / "pixels", slices, size)
     if "render" in wanted:
         yield from cases_render.cases(_series(folder / "render", 2, size)[0])
-    if "writing" in wanted:
-        yield from cases_writing.cases(_series(folder / "writing", 20, 96), folder / "written")
+    if "writing" in wanted or "encoding" in wanted:
+        for edge in (96, size):
+            files = _series(folder / f"writing{edge}", 20, edge)
+            yield from cases_writing.cases(files, folder / f"written{edge}", edge)
+        yield from cases_json.cases(_series(folder / "writing96", 20, 96)[0])
     if "deidentify" in wanted:
         files = _series(folder / "deidentify", 100 if options.quick else 1000, 96)
         yield from cases_deidentify.cases(files, folder / "deidentified")

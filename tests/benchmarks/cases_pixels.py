@@ -15,7 +15,8 @@ from timing import Case, Goal
 
 from dicomkit.pixels.codecs import rle
 from dicomkit.pixels.description import PixelDescription, describe
-from dicomkit.pixels.frames import encoded_frame, reader
+from dicomkit.pixels.frames import reader
+from dicomkit.pixels.stored_frames import encoded_frame
 from dicomkit.pixels.transcode import transcode
 
 _J = "1.2.840.10008.1.2.4."

@@ -15,7 +15,9 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("COLUMNS", "160")
+
     def call(*argv: object) -> tuple[int, str, str]:
         code = main([str(argument) for argument in argv])
         return (code, *capsys.readouterr())
@@ -59,6 +61,80 @@ def test_json_and_xml(run: Run, folder: Path, file: Path) -> None:
     assert dk.from_xml((folder / "a.xml").read_bytes()).Modality == "CT"
 
 
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_a_document_becomes_a_file_again(run: Run, folder: Path, file: Path, form: str) -> None:
+    assert run(form, file, "--out", folder / "a.txt")[0] == 0
+    code, out, _ = run(form, folder / "a.txt", "--read", "--out", folder / "b.dcm")
+    assert code == 0
+    assert "written" in out
+    assert dk.read(folder / "b.dcm") == dk.read(file)
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_compressed_pixels_need_their_transfer_syntax(run: Run, folder: Path, file: Path, form: str) -> None:
+    run("convert", file, folder / "rle.dcm", "--transfer-syntax", "RLELossless")
+    run(form, folder / "rle.dcm", "--out", folder / "a.txt")
+    code, _, err = run(form, folder / "a.txt", "--read", "--out", folder / "b.dcm")
+    assert code == 1
+    assert "Explicit VR Little Endian" in err
+    assert not (folder / "b.dcm").exists()
+    read = (form, folder / "a.txt", "--read", "--out", folder / "b.dcm", "--transfer-syntax", "RLELossless")
+    assert run(*read)[0] == 0
+    assert dk.read(folder / "b.dcm") == dk.read(folder / "rle.dcm")
+    assert dk.read(folder / "b.dcm").transfer_syntax.name == "RLE Lossless"
+
+
+def test_an_array_of_instances_becomes_a_folder(run: Run, folder: Path) -> None:
+    several = [dk.read(path) for path in sorted((folder / "in").rglob("*.dcm"))]
+    (folder / "a.json").write_text(dk.to_json(several), encoding="utf-8")
+    code, out, _ = run("json", folder / "a.json", "--read", "--out", folder / "made")
+    assert code == 0
+    assert out.count("written") == 2
+    assert [dk.read(path) for path in sorted((folder / "made").iterdir())] == several
+
+
+def test_bad_documents_are_one_line(run: Run, folder: Path) -> None:
+    (folder / "bad.json").write_text('{"00100010": ')
+    (folder / "good.json").write_text("{}")
+    for argv, message in (
+        (("json", folder / "bad.json", "--read", "--out", folder / "x"), "no JSON"),
+        (("xml", folder / "bad.json", "--read", "--out", folder / "x"), "no XML"),
+        (("json", folder / "good.json", "--read"), "--out"),
+        (("json", folder / "none.json", "--read", "--out", folder / "x"), "none.json"),
+    ):
+        code, out, err = run(*argv)
+        assert (code, out) == (1, "")
+        assert message in err
+        assert "--out" in err or str(argv[1]) in err
+        assert err.count("\n") == 1
+    assert not (folder / "x").exists()
+
+
+def test_convert_to_another_character_set(run: Run, folder: Path, file: Path) -> None:
+    dk.write(dk.read(file).assign(SpecificCharacterSet="ISO_IR 100", PatientName="Müller^Jörg"), folder / "a.dcm")
+    code, _, _ = run("convert", folder / "a.dcm", folder / "b.dcm", "--charset", "ISO_IR 192")
+    assert code == 0
+    made = dk.read(folder / "b.dcm")
+    assert (made.SpecificCharacterSet, made.PatientName) == ("ISO_IR 192", "Müller^Jörg")
+    assert made.element("PatientName").raw.rstrip() == "Müller^Jörg".encode()
+    assert run("convert", folder / "a.dcm", folder / "a.dcm", "--charset", "ISO_IR 192")[0] == 1
+    code, _, err = run("convert", folder / "a.dcm", folder / "c.dcm", "--charset", r"\ISO 2022 IR 87")
+    assert code == 1
+    assert "'ü'" in err
+
+
+@pytest.mark.parametrize(
+    "verb", ["write", "convert", "json", "xml", "dicomdir", "diff", "validate", "deidentify", "scan", "show"]
+)
+def test_every_command_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([verb, "--help"])
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: dicomkit {'convert' if verb == 'write' else verb}") or verb == "write"
+    assert len(text.splitlines()) > 5
+
+
 def test_diff(run: Run, folder: Path, file: Path) -> None:
     dk.write(dk.read(file).assign(PatientID="another"), folder / "b.dcm")
     code, out, _ = run("diff", file, folder / "b.dcm")
@@ -98,4 +174,8 @@ def test_dicomdir(run: Run, folder: Path) -> None:
     code, out, _ = run("dicomdir", folder / "set")
     assert code == 0
     assert "IMAGE" in out
+    assert out.splitlines()[0].startswith("path")
+    assert out.splitlines()[2].startswith("PT000000")
+    assert run("dicomdir", folder / "set", "--out", folder / "set.csv")[0] == 0
+    assert "SOPInstanceUID" in (folder / "set.csv").read_text()
     assert run("dicomdir", folder / "in")[0] == 1

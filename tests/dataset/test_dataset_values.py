@@ -95,6 +95,34 @@ def test_numbers_keep_their_text() -> None:
     assert (again.element("SliceThickness").text, again.element("InstanceNumber").text) == ("1.50", "007")
 
 
+@pytest.mark.parametrize("charset", ["ISO_IR 13", "ISO 2022 IR 13", "GB18030", "ISO_IR 192"])
+def test_numbers_have_no_character_set(charset: str) -> None:
+    ds = dk.DataSet(
+        SpecificCharacterSet=charset, PixelSpacing=("0.50", "0.5"), ImageType=("A", "B"), OtherPatientIDs="1"
+    )
+    again = dk.read(to_bytes(ds.assign(OtherPatientNames=["A^B", "C^D"])))
+    assert again.element("PixelSpacing").text == "0.50\\0.5"
+    assert again.element("ImageType").text == "A\\B"
+    assert again.element("OtherPatientNames").text == "A^B\\C^D"
+
+
+def test_an_element_holds_data_sets_and_no_dicts() -> None:
+    with pytest.raises(ValueFormatError, match="give DataSets"):
+        dk.Element.of("ContentSequence", [{"TextValue": "x"}])
+    made = dk.DataSet([dk.Element.of("ContentSequence", [dk.DataSet(TextValue="x")])])
+    assert made == dk.DataSet(ContentSequence=[{"TextValue": "x"}])
+    assert isinstance(made.assign(ContentSequence={"TextValue": "y"}).ContentSequence[0], dk.DataSet)
+
+
+def test_file_meta_can_be_set_and_is_written() -> None:
+    ds = dk.DataSet(SOPClassUID="1.2.840.10008.5.1.4.1.1.7", SOPInstanceUID="2.25.1")
+    changed = ds.assign(Rows=2).with_meta({"SourceApplicationEntityTitle": "HERE", "MediaStorageSOPInstanceUID": "1.2"})
+    again = dk.read(to_part10(changed))
+    assert again.meta.SourceApplicationEntityTitle == "HERE"
+    assert (again.meta.MediaStorageSOPInstanceUID, again.Rows) == ("2.25.1", 2)
+    assert not ds.meta
+
+
 def test_equality_is_of_values_not_of_encodings(ds: dk.DataSet) -> None:
     for syntax in ("ImplicitVRLittleEndian", "ExplicitVRBigEndian", "DeflatedExplicitVRLittleEndian"):
         other = dk.read(to_part10(ds, syntax))
@@ -215,6 +243,7 @@ def test_repairs_show_as_a_table() -> None:
     assert table["keyword"].tolist() == ["PixelData"]
     assert table["problem"][0] == "a value of 8192 bytes, 8130 present"
     assert "8130 present" in repairs._repr_html_()
+    assert "1 repair<" in repairs._repr_html_()
 
 
 def test_differences_by_path(ds: dk.DataSet) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,12 @@ from realdata import real_file
 
 import dicomkit as dk
 from dicomkit.deidentification import Blank, DetectedText, OutsideUltrasoundRegions, Redaction, certify
+from dicomkit.deidentification.deidentify import applied
+from dicomkit.deidentification.pseudonyms import Pseudonyms
+from dicomkit.deidentification.rules import Rules
 from dicomkit.deidentification.streams import without_comments
 from dicomkit.encoding.writer import to_part10
-from dicomkit.errors import PixelError, ValueFormatError
+from dicomkit.errors import PixelError, UnsupportedError, ValueFormatError
 from dicomkit.values.fragments import Fragments
 
 KEY = "the secret of a trial"
@@ -209,19 +213,75 @@ def test_real_ultrasound_is_blank_outside_of_its_region() -> None:
     assert certify(clean, ds, key=KEY).empty
 
 
-def test_real_jpeg_is_written_natively_where_blanked() -> None:
+def test_real_jpeg_loses_nothing_more_where_blanked() -> None:
     pydicom = pytest.importorskip("pydicom")
     from io import BytesIO
 
     ds = dk.read(real_file("22_deidentification/dicom-cookies/image1.dcm"))
     clean = blanked(ds, Blank([(0, 0, 100, 2048)]))
-    assert clean.transfer_syntax.uid == "1.2.840.10008.1.2.1"
+    assert clean.transfer_syntax.uid == "1.2.840.10008.1.2.4.70"
     assert clean.PhotometricInterpretation == "YBR_FULL"
     assert clean.LossyImageCompression == "01"
     assert (dk.frame(clean)[100:] == dk.frame(ds)[100:]).all()
     assert (dk.frame(clean)[:100] == (0, 128, 128)).all()
     by_pydicom = pydicom.dcmread(BytesIO(to_part10(clean)))
+    pytest.importorskip("pylibjpeg")
     assert (pydicom.pixels.pixel_array(by_pydicom, raw=True) == dk.frame(clean)).all()
+
+
+_LOSSLESS = ["RLELossless", "JPEGLosslessSV1", "JPEGLossless", "JPEG2000Lossless", "JPEGLSLossless"]
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("syntax", _LOSSLESS)
+def test_what_was_compressed_without_loss_is_so_again(syntax: str, samples: int) -> None:
+    pytest.importorskip("imagecodecs")
+    shape = (3, 16, 24) if samples == 1 else (3, 16, 24, 3)
+    pixels = np.random.default_rng(1).integers(1, 255, shape).astype(np.uint8)
+    source = dk.transcode(image(pixels, PatientName="Doe^Jane"), syntax)
+    clean = blanked(source, Blank([(0, 0, 4, 24)]))
+    assert clean.transfer_syntax.uid == source.transfer_syntax.uid
+    assert (dk.frames(clean)[:, 4:] == pixels[:, 4:]).all()
+    assert not dk.frames(clean)[:, :4].any()
+    assert "LossyImageCompression" not in clean
+    again = dk.read(to_part10(clean))
+    assert (dk.frames(again) == dk.frames(clean)).all()
+    assert certify(clean, source, key=KEY).empty
+
+
+@pytest.mark.parametrize(
+    ("syntax", "without_loss"),
+    [
+        ("JPEGBaseline8Bit", "1.2.840.10008.1.2.4.70"),
+        ("JPEGLSNearLossless", "1.2.840.10008.1.2.4.80"),
+        ("JPEG2000", "1.2.840.10008.1.2.4.90"),
+    ],
+)
+def test_what_had_lost_something_loses_no_more(syntax: str, without_loss: str, tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    pixels = np.random.default_rng(1).integers(1, 255, (2, 16, 24)).astype(np.uint8)
+    source = dk.transcode(image(pixels), syntax, lossy=True)
+    (tmp_path / "in").mkdir()
+    dk.write(source, tmp_path / "in" / "a.dcm")
+    profile = dk.BASIC_PROFILE.with_options(clean_pixel_data=(Blank([(0, 0, 4, 24)]),))
+    table = dk.deidentify_folder(tmp_path / "in", tmp_path / "out", profile, key=KEY)
+    assert "without further loss" in table["notes"][0]
+    clean = dk.read(tmp_path / "out" / table["output"][0])
+    assert clean.transfer_syntax.uid == without_loss
+    assert clean.LossyImageCompression == "01"
+    assert (dk.frames(clean)[:, 4:] == dk.frames(source)[:, 4:]).all()
+
+
+def test_what_cannot_be_compressed_is_native_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_encoder(*_: object, **__: object) -> None:
+        raise UnsupportedError("frames can't be encoded")
+
+    source = dk.transcode(image(ONES), "RLELossless")
+    monkeypatch.setattr("dicomkit.deidentification.pixels.transcode", no_encoder)
+    profile = dk.BASIC_PROFILE.with_options(clean_pixel_data=(Blank([(0, 0, 1, 8)]),))
+    made = applied(source, Rules.of(profile), Pseudonyms.of(KEY))
+    assert made.transfer_syntax.uid == "1.2.840.10008.1.2.1"
+    assert made.notes == ("the cleaned pixels are not compressed: frames can't be encoded",)
 
 
 def commented(stream: bytes) -> bytes:

@@ -277,3 +277,28 @@ def test_a_study_of_two_patients_is_noted(tmp_path: Path) -> None:
     made = make_fileset(folder, tmp_path / "out")
     assert len(made.files()) == 2
     assert any("under another patient" in note for note in made.notes)
+
+
+def test_a_file_without_a_proper_uid_is_left_out(tmp_path: Path) -> None:
+    folder = write_all(tmp_path / "in", image(1), image(2))
+    path = sorted(folder.rglob("*"))[-1]
+    path.write_bytes(path.read_bytes().replace(str(dk.read(path).SOPInstanceUID).encode(), b"2.x5.12"))
+    made = make_fileset(folder, tmp_path / "out")
+    assert len(made.files()) == 1
+    assert [note for note in made.notes if "is no UID" in note]
+
+
+@needs_data
+@pytest.mark.filterwarnings("ignore")
+def test_a_file_set_of_all_real_files(tmp_path: Path) -> None:
+    """Records of fourteen kinds and files with all their faults; pydicom and dcmdump read the directory."""
+    made = make_fileset(DATA, tmp_path / "out", file_set_id="ALL")
+    files = made.files()
+    assert len(files) > 500
+    kinds = {path[-1].type for path in made.walk()}
+    assert kinds > {"IMAGE", "SR DOCUMENT", "RT PLAN", "PRESENTATION", "WAVEFORM", "PALETTE", "ENCAP DOC"}
+    theirs = pytest.importorskip("pydicom.fileset").FileSet(made.path)
+    assert sorted(str(instance.path) for instance in theirs) == sorted(files)
+    told = subprocess.run([peer("dcmdump"), "-q", made.path], capture_output=True, text=True, errors="replace")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.count('"Directory Record"') == sum(1 for _ in made.walk())

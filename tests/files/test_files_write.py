@@ -16,7 +16,7 @@ import pytest
 import dicomkit as dk
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.errors import SourceError, ValueFormatError
-from dicomkit.sources import replace_file
+from dicomkit.replacement import replace_file
 
 IMAGE = DataSet(SOPClassUID="1.2.840.10008.5.1.4.1.1.7", SOPInstanceUID="2.25.1", PatientID="old")
 
@@ -54,7 +54,7 @@ def test_a_killed_process_leaves_the_old_file(target: Path) -> None:
     before = target.read_bytes()
     code = """
         import os, signal, sys
-        from dicomkit.sources import replace_file
+        from dicomkit.replacement import replace_file
         def chunks():
             yield b"x" * (1 << 21)
             os.kill(os.getpid(), signal.SIGKILL)

@@ -150,3 +150,83 @@ def test_integers_come_back(array: np.ndarray[Any, Any], frames: bool) -> None:
 def test_what_is_no_image(wrong: np.ndarray[Any, Any]) -> None:
     with pytest.raises(ValueFormatError):
         make_image(wrong)
+
+
+def each_frame(ds: dk.DataSet) -> np.ndarray[Any, Any]:
+    return np.stack([modality_of(ds, frame)(dk.frame(ds, frame)) for frame in range(ds.get("NumberOfFrames", 1))])
+
+
+@pytest.mark.parametrize("encoded", [None, "JPEG2000Lossless", "RLELossless"])
+@pytest.mark.parametrize("real", [False, True])
+def test_derived_from_an_enhanced_image(encoded: str | None, real: bool, tmp_path: Path) -> None:
+    source = dk.samples.enhanced_ct(frames=3, size=32)
+    if encoded:
+        source = dk.transcode(source, encoded)
+    values = each_frame(source)
+    changed = values * 0.37 + 0.1 if real else values + 1
+    ds = make_image(changed, like=source, derivation="changed", window=(10, 20))
+    assert np.abs(each_frame(ds) - changed).max() <= (np.ptp(changed) / 65535 if real else 0)
+    assert faults(ds, tmp_path / "derived.dcm") == []
+    assert "RescaleSlope" not in ds
+    shared = ds["SharedFunctionalGroupsSequence", 0]
+    assert shared["PixelValueTransformationSequence", 0, "RescaleType"] == "HU"
+    assert shared["CTImageFrameTypeSequence", 0, "FrameType"][0] == ds.ImageType[0] == "DERIVED"
+    assert (shared["FrameVOILUTSequence", 0, "WindowCenter"], "WindowCenter" in ds) == (10, False)
+    for frame, group in enumerate(ds.PerFrameFunctionalGroupsSequence):
+        assert group.PlanePositionSequence == source["PerFrameFunctionalGroupsSequence", frame].PlanePositionSequence
+        derivation = group["DerivationImageSequence", 0]
+        assert derivation.DerivationDescription == "changed"
+        assert derivation["SourceImageSequence", 0, "ReferencedFrameNumber"] == frame + 1
+        assert derivation["SourceImageSequence", 0, "ReferencedSOPInstanceUID"] == source.SOPInstanceUID
+    evidence = ds["SourceImageEvidenceSequence", 0, "ReferencedSeriesSequence", 0]
+    assert evidence["ReferencedSOPSequence", 0, "ReferencedSOPInstanceUID"] == source.SOPInstanceUID
+    again = make_image(changed, like=ds, derivation="again")
+    steps = again["PerFrameFunctionalGroupsSequence", 2, "DerivationImageSequence"]
+    assert [step.DerivationDescription for step in steps] == ["changed", "again"]
+    assert len(again.SourceImageEvidenceSequence) == 2
+
+
+def test_rescale_of_each_frame_becomes_one() -> None:
+    source = dk.samples.enhanced_ct(frames=2, size=16)
+    shared = source["SharedFunctionalGroupsSequence", 0].drop("PixelValueTransformationSequence")
+    groups = [
+        group.assign(
+            PixelValueTransformationSequence=[
+                {"RescaleSlope": 2.0 + frame, "RescaleIntercept": 0.5, "RescaleType": "HU"}
+            ]
+        )
+        for frame, group in enumerate(source.PerFrameFunctionalGroupsSequence)
+    ]
+    source = source.assign(SharedFunctionalGroupsSequence=[shared], PerFrameFunctionalGroupsSequence=groups)
+    values = each_frame(source)
+    ds = make_image(values, like=source)
+    assert np.abs(each_frame(ds) - values).max() <= np.ptp(values) / 65535
+    assert "PixelValueTransformationSequence" not in ds["PerFrameFunctionalGroupsSequence", 0]
+
+
+def test_losses_of_an_enhanced_source_stay_known() -> None:
+    source = dk.samples.enhanced_ct(frames=2, size=32)
+    lossy = dk.transcode(source, "JPEGLSNearLossless", near=2)
+    assert lossy["SharedFunctionalGroupsSequence", 0, "CTImageFrameTypeSequence", 0, "FrameType"][0] == "DERIVED"
+    twice = dk.transcode(make_image(each_frame(lossy), like=lossy), "JPEG2000", quality=50)
+    assert twice.LossyImageCompression == "01"
+    assert twice.LossyImageCompressionMethod == ("ISO_14495_1", "ISO_15444_1")
+    assert len(twice.LossyImageCompressionRatio) == 2
+    assert len(lossy.SourceImageEvidenceSequence) == 1
+    steps = twice["PerFrameFunctionalGroupsSequence", 1, "DerivationImageSequence"]
+    assert [step["DerivationCodeSequence", 0, "CodeMeaning"] for step in steps] == [
+        "Image Processing",
+        "Lossy Compression",
+    ]
+    assert steps[1]["SourceImageSequence", 0, "ReferencedFrameNumber"] == 2
+
+
+def test_values_that_a_radiograph_can_not_hold_go_into_a_capture(tmp_path: Path) -> None:
+    source = SOURCES["dx"]()
+    with pytest.raises(ValueFormatError, match="capture=True"):
+        make_image(dk.frame(source) / 3, like=source)
+    ds = make_image(dk.frame(source) / 3, like=source, capture=True, sources=[source])
+    assert ds.SOPClassUID.name == "Secondary Capture Image Storage"
+    assert (ds.StudyInstanceUID, ds.PatientID) == (source.StudyInstanceUID, source.PatientID)
+    assert np.abs(values_of(ds) - dk.frame(source) / 3).max() < 0.02
+    assert faults(ds, tmp_path / "capture.dcm") == []

@@ -67,8 +67,6 @@ def test_a_mask_and_an_mr() -> None:
 
 
 def test_what_is_no_series() -> None:
-    with pytest.raises(GeometryError, match="time"):
-        dk.make_series(VOLUME.expand_dims("time"), CT)
     with pytest.raises(ValueFormatError, match="NaN"):
         dk.make_series(VOLUME.where(VOLUME > 0), CT)
     with pytest.raises(ValueFormatError, match="like"):

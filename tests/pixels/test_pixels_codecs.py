@@ -20,7 +20,8 @@ from dicomkit.pixels.codecs import registry, rle
 from dicomkit.pixels.codecs.jpegxl import read_size
 from dicomkit.pixels.codecs.registry import decode, decoder
 from dicomkit.pixels.description import PixelDescription
-from dicomkit.pixels.frames import FRAME_LIMIT, frame, frame_with_notes, frames
+from dicomkit.pixels.frame_source import FRAME_LIMIT
+from dicomkit.pixels.frames import frame, frame_with_notes, frames
 from dicomkit.values.fragments import Fragments
 
 imagecodecs: Any = pytest.importorskip("imagecodecs")

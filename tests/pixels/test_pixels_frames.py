@@ -13,7 +13,8 @@ from realdata import manifest, needs_data, real_file
 import dicomkit as dk
 from dicomkit.errors import PixelError, SourceError
 from dicomkit.pixels.description import describe
-from dicomkit.pixels.frames import encoded_frame, frame, frames, iter_frames, native_slices
+from dicomkit.pixels.frames import frame, frames, iter_frames
+from dicomkit.pixels.stored_frames import encoded_frame, native_slices
 from dicomkit.sources import Bulk
 from dicomkit.values.fragments import Fragments
 

@@ -17,8 +17,9 @@ from dicomkit.errors import PixelError, UnsupportedError
 from dicomkit.pixels.bits import clear_unused, pack, unpack
 from dicomkit.pixels.codecs import native
 from dicomkit.pixels.description import PixelDescription, describe
-from dicomkit.pixels.frames import frame, frame_cells, frames, native_slices
+from dicomkit.pixels.frames import frame, frames
 from dicomkit.pixels.overlay import overlays
+from dicomkit.pixels.stored_frames import frame_cells, native_slices
 
 
 @given(st.integers(1, 64), st.lists(st.integers(0, 2**64 - 1), max_size=40), st.integers(0, 7))

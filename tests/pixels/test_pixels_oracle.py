@@ -173,5 +173,29 @@ def test_lies_of_real_files_are_noted() -> None:
     assert noted.array.shape == (10, 10)
     assert noted.notes == ("NumberOfFrames '1A': taken as 1",)
     assert frame_with_notes(dk.read(find("example.dcm"))).notes[0].startswith("the stream is JFIF")
+    assert "lossy process" in frame_with_notes(DATA / "19_other_iod/ophthalmic/sample-op.dcm").notes[-1]
     assert "JP2 file" in frame_with_notes(dk.read(find("GDCMJ2K_TextGBR.dcm"))).notes[0]
     assert frame(dk.read(find("OT-PAL-8-face.dcm"))).shape == (480, 640)
+
+
+def wg04_files() -> list[str]:
+    rows = (row for row in manifest() if "wg04_compsamples/" in row["path"] and "/REF/" not in row["path"])
+    return [row["path"] for row in rows if row["ts_uid"].rpartition(".")[2] in ("70", "80", "90", "5")]
+
+
+@needs_data
+@pytest.mark.parametrize("path", wg04_files())
+def test_lossless_samples_equal_their_originals(path: str) -> None:
+    original = Path(path).parent.parent / "REF" / f"{Path(path).name.rpartition('_')[0]}_UNC"
+    np.testing.assert_array_equal(frame(real_file(path)), frame(real_file(str(original))))
+
+
+@needs_data
+def test_table_of_differences_names_every_compressed_file() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "decoding.md").read_text(encoding="utf-8")
+    compressed = ("1.2.840.10008.1.2.4.", "1.2.840.10008.1.2.5")
+    rows = [
+        row for row in manifest() if row["ts_uid"].startswith(compressed) and row["pixel_crosscheck"].startswith("ok")
+    ]
+    missing = {Path(row["path"]).name for row in rows if f"| {Path(row['path']).name} |" not in page}
+    assert missing == set(), "run: python tools/make_decoding_table.py DATA > docs/decoding.md"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -118,7 +119,12 @@ def store(array: NDArray[Any], coded: Coded, description: PixelDescription, out:
     [[1, -1]]
     """
     shape, dtype = description.frame_shape, description.dtype
-    if array.size != np.prod(shape):
+    unused = coded.precision > description.bits_stored and description.transfer_syntax_uid in LOSSLESS
+    if out is None and array.dtype == dtype and array.shape == shape and not unused:
+        flags = array.flags
+        if coded.signed == description.signed and flags.c_contiguous and flags.writeable:
+            return array
+    if array.size != prod(shape):
         raise PixelError(f"the {coded.name} decoder gave {array.shape}, not {shape}")
     array = array.reshape(shape)
     cells = (
@@ -137,7 +143,7 @@ def store(array: NDArray[Any], coded: Coded, description: PixelDescription, out:
     if coded.precision < width and coded.signed != description.signed:
         np.left_shift(result, width - coded.precision, out=result)
         np.right_shift(result, width - coded.precision, out=result)
-    if coded.precision > description.bits_stored and description.transfer_syntax_uid in LOSSLESS:
+    if unused:
         clear_unused(result, description)
     return result
 

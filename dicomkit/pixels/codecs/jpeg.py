@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
 from dicomkit.pixels.codecs.coded import Coded, check, encoded, no_parameter, room, run, samples_of, store
-from dicomkit.pixels.codecs.jpeg_markers import END_OF_IMAGE, JPEG_LS, JpegStream, read_markers
+from dicomkit.pixels.codecs.jpeg_markers import END_OF_IMAGE, JPEG_LS, LOSSLESS_PROCESS, JpegStream, read_markers
 from dicomkit.pixels.description import Decoded, PixelDescription
 
 _FILLERS = (bytes(range(7, 250, 9)) * 2, bytes(range(250, 7, -9)) * 2, b"\x5a\xe7\x3c" * 20)
@@ -55,6 +55,8 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     notes = check(coded, description)
     if stream.jfif and description.photometric_interpretation == "RGB":
         notes = (*notes, "the stream is JFIF, which is YCbCr, but PhotometricInterpretation is RGB: taken as RGB")
+    if stream.process != LOSSLESS_PROCESS and description.transfer_syntax_uid in _LOSSLESS:
+        notes = (*notes, "the JPEG stream is of a lossy process, in a lossless transfer syntax")
     colour = "RGB" if stream.components == 3 else None
     target = room(coded, description, out)
 

@@ -74,8 +74,6 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     joined = coded.components == 1 or stream.colour_transform
     lossless = stream.reversible and description.transfer_syntax_uid in LOSSLESS
     exact = stream.high_throughput and lossless and joined
-    if exact:
-        _prepare()
     foreign = imagecodecs.htj2k_decode if exact else imagecodecs.jpeg2k_decode
     array = run(lambda: foreign(data, out=target), "JPEG 2000")
     photometric = description.photometric_interpretation
@@ -168,18 +166,22 @@ def encode(
 
 
 def _prepare() -> None:
-    """Use OpenJPH once before threads do: once, where two began with it together, a check failed, cause unknown."""
+    """Have OpenJPH fill its encoder's tables before threads need them.
+
+    Releases without std::call_once guard them by a plain flag, which is set when they are filled: a second thread that
+    encodes for the first time meanwhile clears them under the first one. Decoding uses tables filled when loaded.
+    """
     with _FIRST_USE:
         _tables_made()
 
 
 @cache
 def _tables_made() -> bool:
-    """Encode and decode something small, once."""
+    """Encode something small, once: with and without loss, as each may have its own tables."""
     import imagecodecs
 
     tiny = np.zeros((8, 8), np.uint8)
-    imagecodecs.htj2k_decode(imagecodecs.htj2k_encode(tiny, reversible=True))
+    imagecodecs.htj2k_encode(tiny, reversible=True)
     imagecodecs.htj2k_encode(tiny, reversible=False, level=0.01)
     return True
 

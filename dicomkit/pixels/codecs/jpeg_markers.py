@@ -10,8 +10,8 @@ from dicomkit.errors import PixelError
 END_OF_IMAGE = b"\xff\xd9"
 
 _EOI, _SOS, _APP0, JPEG_LS = 0xD9, 0xDA, 0xE0, 0xF7
-PROGRESSIVE = 0xC2
-_FRAMES = {0xC0, 0xC1, PROGRESSIVE, 0xC3, JPEG_LS}
+PROGRESSIVE, LOSSLESS_PROCESS = 0xC2, 0xC3
+_FRAMES = {0xC0, 0xC1, PROGRESSIVE, LOSSLESS_PROCESS, JPEG_LS}
 _ALL_COEFFICIENTS = (1 << 64) - 1
 _OTHER_FRAMES = {0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _ALONE = {0x01, *range(0xD0, 0xD8)}
@@ -69,10 +69,12 @@ def read_markers(data: bytes) -> JpegStream:
     ...
     dicomkit.errors.PixelError: no JPEG stream: it begins with 6e6f7420 [offset 0]
     """
-    soi = re.match(rb"\xff*\xff\xd8\xff", data)
-    if soi is None:
-        raise PixelError(f"no JPEG stream: it begins with {data[:4].hex()}", offset=0)
-    start = soi.end() - 3
+    start = 0
+    if not data.startswith(b"\xff\xd8\xff"):
+        soi = re.match(rb"\xff*\xff\xd8\xff", data)
+        if soi is None:
+            raise PixelError(f"no JPEG stream: it begins with {data[:4].hex()}", offset=0)
+        start = soi.end() - 3
     position = start + 2
     frame: tuple[int, int, int, int, tuple[tuple[int, int], ...]] | None = None
     scans: list[int] = []
@@ -89,8 +91,9 @@ def read_markers(data: bytes) -> JpegStream:
             position = after
         else:
             body = _segment(data, after)
-            jfif = jfif or (marker == _APP0 and body.startswith(b"JFIF\0"))
-            if marker in _FRAMES:
+            if marker == _APP0:
+                jfif = jfif or body.startswith(b"JFIF\0")
+            elif marker in _FRAMES:
                 frame = (marker, *_frame_header(body, after))
             elif marker in _OTHER_FRAMES:
                 raise PixelError(
@@ -101,8 +104,10 @@ def read_markers(data: bytes) -> JpegStream:
                 if frame is None or not body:
                     raise PixelError("a JPEG scan comes before the frame header", offset=position)
                 scans.append(body[0])
-                _add_scan(done, body)
-                position = _skip_scan(data, position, frame[0])
+                if frame[0] == PROGRESSIVE:
+                    _add_scan(done, body)
+                found = (_AFTER_JPEG_LS if frame[0] == JPEG_LS else _AFTER_JPEG).search(data, position)
+                position = found.start() if found else len(data)
     if frame is None or not scans:
         raise PixelError("cut short: the JPEG stream ends before its image data", offset=len(data))
     marker_code, precision, rows, columns, sampling = frame
@@ -115,6 +120,9 @@ def read_markers(data: bytes) -> JpegStream:
 
 def _marker(data: bytes, position: int) -> tuple[int | None, int]:
     """The marker at a position, after fill bytes, and the offset behind it; None where only fill is left."""
+    pair = data[position : position + 2]
+    if len(pair) == 2 and pair[0] == 0xFF and 0 < pair[1] < 0xFF:
+        return pair[1], position + 2
     after = position
     while after < len(data) and data[after] == 0xFF:
         after += 1
@@ -151,9 +159,3 @@ def _frame_header(body: bytes, offset: int) -> tuple[int, int, int, tuple[tuple[
         raise PixelError("the JPEG frame header is cut short", offset=offset)
     rows, columns = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
     return body[0], rows, columns, tuple((body[7 + 3 * i] >> 4, body[7 + 3 * i] & 15) for i in range(body[5]))
-
-
-def _skip_scan(data: bytes, position: int, process: int) -> int:
-    """The offset of the marker that ends the coded data of a scan, or of the end."""
-    found = (_AFTER_JPEG_LS if process == JPEG_LS else _AFTER_JPEG).search(data, position)
-    return found.start() if found else len(data)

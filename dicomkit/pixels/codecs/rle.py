@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 import sys
-from itertools import pairwise
+from io import BytesIO
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from dicomkit.pixels.description import Decoded, PixelDescription
 _HEADER = struct.Struct("<16I")
 _LONGEST_RUN = 128
 _MOST_SEGMENTS = 15
+_AT_ONCE = 1 << 16
+"""Bytes of a plane that are packed together: few, so that no second plane is held."""
 
 
 def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | None = None) -> Decoded:
@@ -106,29 +109,31 @@ def encode(
     if frame.shape != description.frame_shape:
         raise PixelError(f"a frame of {frame.shape}, the description says {description.frame_shape}")
     if description.bits_allocated == 1:  # cells packed as native ones are (PS3.5 8.2.2): rows need not end on a byte
-        planes = iter([pack(frame, 1)[None]])
+        planes = [pack(frame, 1)[None]]
     else:
         cell, samples = (description.bits_allocated + 7) // 8, description.samples_per_pixel
         values = contiguous(frame.astype(description.dtype, copy=False))
         octets = values.reshape(description.rows, description.columns, samples, 1).view(np.uint8)
         if cell * samples > _MOST_SEGMENTS:
             raise PixelError(f"RLE has at most {_MOST_SEGMENTS} byte planes, {cell * samples} would be needed")
-        planes = (
-            contiguous(octets[:, :, sample, place if sys.byteorder == "little" else ~place])
-            for sample in range(samples)
-            for place in reversed(range(cell))
-        )
-    offsets, segments, position = [0] * _MOST_SEGMENTS, [b""], _HEADER.size
-    for number, plane in enumerate(planes):
-        packed = bytes(imagecodecs.packbits_encode(plane, axis=-1))
-        segments += [packed, bytes(len(packed) % 2)]
-        offsets[number] = position
-        position += len(packed) + len(packed) % 2
-    segments[0] = _HEADER.pack(sum(offset > 0 for offset in offsets), *offsets)
-    return b"".join(segments)
+        places = range(cell) if sys.byteorder == "big" else reversed(range(cell))
+        planes = [octets[:, :, sample, place] for sample, place in product(range(samples), places)]
+    offsets: list[int] = []
+    output = BytesIO()
+    output.write(bytes(_HEADER.size))
+    step = max(1, _AT_ONCE // planes[0].shape[1])  # rows are coded one by one anyway (PS3.5 G.3.1)
+    for plane in planes:
+        start = output.tell()
+        offsets.append(start)
+        for row in range(0, len(plane), step):
+            output.write(imagecodecs.packbits_encode(contiguous(plane[row : row + step]), axis=-1))
+        output.write(bytes((output.tell() - start) % 2))
+    output.seek(0)
+    output.write(_HEADER.pack(len(offsets), *offsets, *[0] * (_MOST_SEGMENTS - len(offsets))))
+    return output.getvalue()
 
 
-def _segments(data: bytes, expected: int) -> tuple[list[bytes], list[str]]:
+def _segments(data: bytes, expected: int) -> tuple[list[memoryview], list[str]]:
     """Cut a frame into its segments (PS3.5 G.5)."""
     if len(data) < _HEADER.size:
         raise PixelError(f"cut short: an RLE header has {_HEADER.size} bytes, {len(data)} are there")
@@ -142,10 +147,11 @@ def _segments(data: bytes, expected: int) -> tuple[list[bytes], list[str]]:
     for start, stop in pairwise(bounds):
         if not _HEADER.size <= start < stop:
             raise PixelError(f"cut short: an RLE segment from {start} to {stop} of {len(data)} bytes", offset=start)
-    return [data[start:stop] for start, stop in pairwise(bounds)], notes
+    view = memoryview(data)
+    return [view[start:stop] for start, stop in pairwise(bounds)], notes
 
 
-def _unpacked(segment: bytes, length: int, notes: list[str], *, exact: bool = True) -> bytes:
+def _unpacked(segment: memoryview, length: int, notes: list[str], *, exact: bool = True) -> bytes | bytearray:
     """Undo the runs of a segment: ``length`` bytes, or fewer where not ``exact``."""
     import imagecodecs
 
@@ -153,10 +159,11 @@ def _unpacked(segment: bytes, length: int, notes: list[str], *, exact: bool = Tr
         if not exact:
             return b""
         raise PixelError(f"cut short: an RLE segment of {len(segment)} bytes can't give {length}")
+    view: Any = segment  # it takes any buffer, though it doesn't say so
     try:
-        unpacked = bytes(imagecodecs.packbits_decode(segment, out=length))
+        unpacked = imagecodecs.packbits_decode(view, out=length)
     except (RuntimeError, ValueError):  # more than is needed, or broken: up to the length that is needed, as G.3.2 says
-        unpacked = literal_unpack(segment, length)
+        unpacked = literal_unpack(bytes(segment), length)
         if len(unpacked) == length:
             notes.append("an RLE segment goes on after its last pixel")
     if exact and len(unpacked) < length:

@@ -1,0 +1,144 @@
+"""Sources that are open for reading: of a path, bytes, a file object, a zip member or a URL."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import IO, Any, NamedTuple, TypeAlias
+
+from dicomkit.descriptors import open_descriptor, read_at
+from dicomkit.errors import DicomError, SourceError
+from dicomkit.sources import ZIP_ERRORS, FileSource, MemorySource, Source, UrlSource, ZipSource, filesystem
+
+Readable: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | zipfile.Path"
+
+ZIP_MARK = ".zip!/"
+
+
+class Opened(NamedTuple):
+    """A source that is open for reading: its value, size, and a function from (offset, length) to bytes."""
+
+    source: Source
+    size: int
+    read_at: Callable[[int, int], bytes]
+
+
+class OpenedFile:
+    """A file that is open for reading: an ``Opened`` and a context manager in one, for the path that matters most."""
+
+    __slots__ = ("descriptor", "modified", "size", "source")
+
+    source: Source
+
+    def __init__(self, path: str) -> None:
+        self.descriptor = open_descriptor(path)
+        status = os.fstat(self.descriptor)
+        self.size = status.st_size
+        self.modified = status.st_mtime_ns
+        self.source = FileSource(path, self.size, self.modified)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``offset``, fewer at the end."""
+        return read_at(self.descriptor, offset, length)
+
+    def __enter__(self) -> OpenedFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        os.close(self.descriptor)
+
+
+class OpenedMember:
+    """A zip member that stays open while its header is scanned, so that going on inflates nothing again."""
+
+    __slots__ = ("_archive", "_last", "_stream", "size", "source")
+
+    source: Source
+
+    def __init__(self, archive: str, member: str) -> None:
+        self._last = (0, b"")
+        self._archive = zipfile.ZipFile(archive)
+        try:
+            self.size = self._archive.getinfo(member).file_size
+            self._stream = self._archive.open(member)
+            self.source = ZipSource(archive, member, self.size)
+        except BaseException:
+            self._archive.close()
+            raise
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``offset``, fewer at the end."""
+        start, data = self._last
+        kept = data[offset - start :] if start <= offset <= start + len(data) == self._stream.tell() else b""
+        try:
+            if not kept:
+                self._stream.seek(offset)
+            data = kept[:length] + self._stream.read(max(0, min(length, self.size - offset) - len(kept)))
+        except ZIP_ERRORS as error:
+            path = getattr(self.source, "path", None)
+            raise SourceError(f"can't read a member of a zip archive: {error}", path=path) from error
+        if len(kept) <= length:
+            self._last = (offset, data)
+        return data
+
+    def __enter__(self) -> Opened:
+        return Opened(self.source, self.size, self.read_at)
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+        self._archive.close()
+
+
+def open_source(where: Readable) -> AbstractContextManager[Opened | OpenedFile]:
+    """Open a path, bytes, binary file object, zip member (``archive.zip!/name`` or ``zipfile.Path``) or fsspec URL.
+
+    Raises
+    ------
+    SourceError
+        When it can't be opened or read.
+    MissingFeatureError
+        For a URL, when fsspec is not installed.
+    """
+    if isinstance(where, (str, os.PathLike)):
+        name = os.fspath(where)
+        if "://" in name:
+            system, inner = filesystem(name)
+            return nullcontext(_opened(UrlSource(name, _url_size(system, inner, name))))
+        if "!/" in name and ZIP_MARK in name.lower() and not os.path.exists(name):
+            cut = name.lower().index(ZIP_MARK) + len(ZIP_MARK) - 2
+            return _open_member(name[:cut], name[cut + 2 :])
+        return OpenedFile(name)
+    if isinstance(where, (bytes, bytearray, memoryview)):
+        return nullcontext(_opened(MemorySource(bytes(where))))
+    if isinstance(where, zipfile.Path):
+        if where.root.filename:
+            return _open_member(os.fspath(where.root.filename), where.at)
+        where = where.open("rb")  # an archive in memory
+    if not hasattr(where, "read"):
+        raise SourceError(f"can't read from {type(where).__name__}", hint="give a path, bytes, a binary file or a URL")
+    data = where.read()
+    if not isinstance(data, bytes):
+        raise SourceError(f"the file object gave {type(data).__name__}, not bytes", hint="open it in binary mode")
+    return nullcontext(_opened(MemorySource(data)))
+
+
+def _opened(source: Source) -> Opened:
+    return Opened(source, source.size, source.read)
+
+
+def _open_member(archive: str, member: str) -> OpenedMember:
+    try:
+        return OpenedMember(archive, member)
+    except ZIP_ERRORS as error:
+        raise SourceError(f"can't open the zip member: {error}", path=f"{archive}!/{member}") from error
+
+
+def _url_size(system: Any, name: str, url: str) -> int:
+    try:
+        return int(system.info(name)["size"])
+    except DicomError:
+        raise
+    except Exception as error:
+        raise SourceError(f"can't open the URL: {error}", path=url) from error

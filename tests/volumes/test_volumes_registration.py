@@ -1,0 +1,29 @@
+"""Volumes that xarray opens have ``.dicom`` without anything of dicomkit being imported by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dicomkit as dk
+
+
+def test_opened_volumes_have_the_accessor(tmp_path: Path) -> None:
+    pytest.importorskip("scipy")
+    plane = {"Rows": 2, "Columns": 2, "BitsAllocated": 16, "PixelSpacing": [1, 1], "PixelData": bytes(8)}
+    axes = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
+    volume = dk.to_volume([dk.DataSet(plane, axes, ImagePositionPatient=[0, 0, z]) for z in (0, 3)])
+    attrs = {name: value for name, value in volume.attrs.items() if isinstance(value, (str, int, float))}
+    volume.assign_attrs(attrs).drop_attrs().rename("ct").to_netcdf(tmp_path / "v.nc", engine="scipy")
+    code = (
+        "import sys, xarray as xr; assert 'dicomkit' not in sys.modules;"
+        f"v = xr.open_dataset({str(tmp_path / 'v.nc')!r}, engine='scipy')['ct'];"
+        "print(*v.dicom.affine.ravel())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert np.allclose(np.array(done.stdout.split(), float).reshape(4, 4), volume.dicom.affine)
