@@ -370,7 +370,7 @@ def associate(peer: Peer, proposal: Proposal, on_event: OnEvent | None = None) -
     ConnectionFailedError, AssociationRejectedError, AssociationAbortedError, PeerTimeoutError, ProtocolError
         When there is none.
     """
-    wire = yield Open(peer.host, peer.port, peer.tls, peer.timeouts.connect)
+    wire = yield Open(peer.host, peer.port, peer.secure, peer.timeouts.connect)
     window = None if peer.window == 1 else AsynchronousOperations(peer.window, 1)
     user = UserInformation(
         peer.maximum_length,

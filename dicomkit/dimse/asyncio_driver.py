@@ -103,8 +103,9 @@ class StreamWire(asyncio.Protocol):
                 self.transport.resume_reading()
             self._size -= len(data)
             return data
-        if isinstance(self._error, OSError):
-            raise connection_failed(self._error, self.remote, doing=_LOST, fresh=self._fresh) from self._error
+        if self._fresh or isinstance(self._error, OSError):
+            error = self._error if isinstance(self._error, OSError) else ConnectionResetError("it was closed")
+            raise connection_failed(error, self.remote, doing=_LOST, fresh=self._fresh) from self._error
         return b""
 
     def _acknowledge_at_once(self) -> None:

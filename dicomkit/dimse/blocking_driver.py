@@ -66,6 +66,8 @@ class SocketWire:
             if self.plain and _QUICKACK is not None:  # or stock servers answer 40 ms late
                 self.sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
             count = self.sock.recv_into(self._buffer)
+            if self._fresh and not count:
+                raise ConnectionResetError("it was closed")
             self._fresh = False
             return self._buffer[:count]
         except (BlockingIOError, ssl.SSLWantReadError):

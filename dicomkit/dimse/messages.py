@@ -29,11 +29,12 @@ class Stored(Protocol):
         """Return the bytes of a range."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stream:
-    """Bytes that come piece by piece, and whose number nobody knows before the end."""
+    """Bytes that come piece by piece, and whose number nobody knows before the end; ``size`` is what came so far."""
 
     pieces: Iterator[bytes] = field(repr=False)
+    size: int = 0
 
 
 Sendable: TypeAlias = "Buffer | Stored | Stream"
@@ -105,6 +106,7 @@ def _chunks(data: Sendable, step: int) -> Iterator[tuple[Buffer, bool]]:
         waiting = bytearray()
         for piece in data.pieces:
             waiting += piece
+            data.size += len(piece)
             while len(waiting) > step:
                 yield bytes(waiting[:step]), False
                 del waiting[:step]

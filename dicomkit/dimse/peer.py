@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field
 
 from dicomkit.dimse.pdu_bytes import ae_title
@@ -24,7 +25,8 @@ class Peer:
     calling_aet
         Ours.
     tls
-        How the connection is secured (`dicomkit.net.tls.client`), None for a plain one.
+        How the connection is secured: what `dicomkit.net.tls.client` makes, or an SSLContext of one's own; None for a
+        plain one.
     identity
         Who the user is (PS3.7 D.3.3.7).
     timeouts
@@ -49,7 +51,7 @@ class Peer:
     port: int
     aet: str = "ANY-SCP"
     calling_aet: str = "DICOMKIT"
-    tls: Secure | None = field(default=None, repr=False)
+    tls: Secure | ssl.SSLContext | None = field(default=None, repr=False)
     identity: UserIdentity | None = field(default=None, repr=False)
     timeouts: Timeouts = field(default_factory=Timeouts, repr=False)
     maximum_length: int = DEFAULT_MAXIMUM_LENGTH
@@ -58,8 +60,15 @@ class Peer:
     def __post_init__(self) -> None:
         object.__setattr__(self, "aet", ae_title(self.aet))
         object.__setattr__(self, "calling_aet", ae_title(self.calling_aet))
+        if isinstance(self.tls, ssl.SSLContext):
+            object.__setattr__(self, "tls", Secure(self.tls))
         if not 0 < self.port < 65536:
             raise ValueFormatError(f"{self.port} is no port, which is 1 to 65535")
+
+    @property
+    def secure(self) -> Secure | None:
+        """How the connection is secured."""
+        return self.tls if isinstance(self.tls, Secure) else None
 
     def __repr__(self) -> str:
         secured = ", tls" if self.tls else ""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.association import Association
 from dicomkit.dimse.commands import MEDIUM, Command, command
-from dicomkit.dimse.messages import CHUNK, Sendable, Stored
+from dicomkit.dimse.messages import CHUNK, Sendable, Stored, Stream
 from dicomkit.dimse.negotiation import Context
 from dicomkit.dimse.outgoing import Outgoing, Source, outgoing
 from dicomkit.dimse.pool import Target, using
@@ -36,7 +36,6 @@ class Prepared(NamedTuple):
     instance: Outgoing
     context: Context
     data: Sendable
-    size: int
 
 
 @dataclass(slots=True)
@@ -217,7 +216,10 @@ def _one_association(
                 message_id = association.next_message_id()
                 under_way[message_id] = number, _outcome_of(prepared), time.monotonic()
                 yield from association.write(prepared.context, _request(prepared, message_id, run), prepared.data)
-                yield from _slow_down(run, prepared.size, under_way[message_id][2])
+                number, outcome, began = under_way[message_id]
+                size = prepared.data.size if isinstance(prepared.data, Stream) else len(prepared.data)
+                under_way[message_id] = number, replace(outcome, size=size), began
+                yield from _slow_down(run, size, began)
                 upcoming = yield from _prepare_next(association, found, waiting, run, settle)
             while under_way and (upcoming is None or len(under_way) == association.window):
                 message = yield from association.read()
@@ -280,12 +282,11 @@ def prepare(
         raise ContextNotAcceptedError(instance.sop_class_uid, instance.transfer_syntax_uid, association.remote)
     if context.transfer_syntax != instance.transfer_syntax_uid:
         converted = transcode(instance.to_dataset(), context.transfer_syntax)
-        data = outgoing(converted).data()
-        return Prepared(instance, context, data, 0)
+        return Prepared(instance, context, outgoing(converted).data())
     data = instance.data()
     if isinstance(data, Stored) and len(data) <= CHUNK:
         data = data.read(0, len(data))
-    return Prepared(instance, context, data, instance.size or 0)
+    return Prepared(instance, context, data)
 
 
 def _request(prepared: Prepared, message_id: int, run: _Run) -> Command:
@@ -317,7 +318,6 @@ def _outcome_of(prepared: Prepared) -> Outcome:
         _outcome_of_instance(prepared.instance),
         transfer_syntax_uid=prepared.context.transfer_syntax,
         converted=converted,
-        size=prepared.size,
     )
 
 

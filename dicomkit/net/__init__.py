@@ -8,8 +8,8 @@ from typing import Any
 _NAMES = {
     "Timeouts": "timeouts",
     "at_least": "events",
-    "ladder": "ladder",
-    "metrics": "metrics",
+    "ladder": "ladder_diagram",
+    "metrics": "measures",
     "to_all": "events",
     "to_logging": "events",
 }

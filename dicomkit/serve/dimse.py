@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -159,7 +160,7 @@ def serve_dimse(
     ae: str = "DICOMKIT",
     host: str = "127.0.0.1",
     port: int = 11112,
-    tls: Secure | None = None,
+    tls: Secure | ssl.SSLContext | None = None,
     most_associations: int | None = 64,
     most_per_host: int | None = None,
     only_called: bool = False,
@@ -209,7 +210,7 @@ def serve_dimse(
     policy = all_of(called(ae), accept) if only_called else accept
     provider = archive_provider(archive, ae=ae, accept=policy, **options)
     serve = limited(provider, most_associations, most_per_host)
-    return DimseServer(blocking_driver.SocketServer(Serve(serve, host, port, tls)), ae)
+    return DimseServer(blocking_driver.SocketServer(Serve(serve, host, port, _secure(tls))), ae)
 
 
 @asynccontextmanager
@@ -219,7 +220,7 @@ async def serve_dimse_async(
     ae: str = "DICOMKIT",
     host: str = "127.0.0.1",
     port: int = 11112,
-    tls: Secure | None = None,
+    tls: Secure | ssl.SSLContext | None = None,
     most_associations: int | None = 64,
     most_per_host: int | None = None,
     only_called: bool = False,
@@ -237,12 +238,16 @@ async def serve_dimse_async(
     """
     policy = all_of(called(ae), accept) if only_called else accept
     serve = limited(archive_provider(archive, ae=ae, accept=policy, **options), most_associations, most_per_host)
-    server = asyncio_driver.StreamServer(Serve(serve, host, port, tls))
+    server = asyncio_driver.StreamServer(Serve(serve, host, port, _secure(tls)))
     await server.start()
     try:
         yield Peer("127.0.0.1" if server.host in ("0.0.0.0", "::") else server.host, server.port, ae)
     finally:
         await asyncio.shield(server.stop())
+
+
+def _secure(tls: Secure | ssl.SSLContext | None) -> Secure | None:
+    return Secure(tls) if isinstance(tls, ssl.SSLContext) else tls
 
 
 def _destination(

@@ -60,7 +60,9 @@ def test_memory_is_bounded_whatever_the_size(driver, tmp_path):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as receiver:
         try:
             port = receiver.stdout.readline().strip()
-            sent = subprocess.run([sys.executable, "-c", SEND, port, str(path)], capture_output=True, text=True, timeout=120)
+            sent = subprocess.run(
+                [sys.executable, "-c", SEND, port, str(path)], capture_output=True, text=True, timeout=120
+            )
             received, _ = receiver.communicate(timeout=60)
         finally:
             receiver.kill()

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from dicomkit.net.events import Event, at_least, describe, now, to_all, to_logging
 from dicomkit.net.exchanges import exchanges
-from dicomkit.net.ladder import ladder
-from dicomkit.net.metrics import metrics
+from dicomkit.net.ladder_diagram import ladder
+from dicomkit.net.measures import metrics
 from dicomkit.net.printable import printable
 
 

@@ -1,0 +1,137 @@
+"""The verbs of the façade, and their twins for asyncio: what they return, and what abandoning them does."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+
+import pytest
+
+import dicomkit as dk
+from dicomkit.archive import MemoryArchive
+from dicomkit.dimse import aio, sync
+from dicomkit.net import ladder, metrics
+from dicomkit.net.errors import NetworkError
+
+
+@pytest.fixture(scope="module")
+def server():
+    archive = MemoryArchive()
+    for ds in dk.samples.ct_series(6, 16):
+        archive.store(ds)
+    with dk.serve_dimse(archive, port=0) as served:
+        yield served
+
+
+def test_matches_are_a_sequence_and_a_table(server):
+    hits = dk.find(server.peer(), "image")
+    assert hits[0].InstanceNumber is not None
+    assert len(hits) == len(list(hits)) == 6
+    table = hits.to_table()
+    assert len(table) == 6
+    assert "QueryRetrieveLevel" not in table
+    assert "6 matches" in repr(hits)
+    assert "<table" in hits._repr_html_()
+    assert hits.outcome.category == "Success"
+    assert len(dk.find(server.peer(), "image", PatientID="nobody")) == 0
+
+
+def test_errors_come_at_the_call(server):
+    with pytest.raises(NetworkError):
+        dk.find(dk.Peer("127.0.0.1", 1), "study")
+    with pytest.raises(dk.DicomError, match="level"):
+        dk.find(server.peer(), "nonsense")
+
+
+def test_arrivals_stream_and_abandoning_them_aborts(server):
+    events = []
+    with dk.get(server.peer(), "series", on_event=events.append, SeriesInstanceUID=_series(server)) as arriving:
+        next(arriving)
+    assert any(event.name == "association accepted" for event in events)
+    everything = dk.get(server.peer(), "series", SeriesInstanceUID=_series(server))
+    assert len(list(everything)) == 6
+    assert everything.outcome.completed == 6
+    dk.echo(server.peer())
+
+
+def _series(server) -> str:
+    return dk.find(server.peer(), "series")[0].SeriesInstanceUID
+
+
+def test_progress_and_the_report(server, capsys):
+    told = []
+    report = dk.store(server.peer(), dk.samples.ct_series(3, 8), progress=told.append)
+    assert [progress.done for progress in told] == [1, 2, 3]
+    assert told[-1].rate > 0
+    assert list(report.to_table().outcome) == ["stored"] * 3
+    assert "3 of 3 stored" in repr(report)
+    assert "<table" in report._repr_html_()
+    dk.store(server.peer(), dk.samples.ct_series(1, 8), progress=True)
+    assert "store" in capsys.readouterr().err
+
+
+def test_a_table_of_files_can_be_sent(server, tmp_path):
+    dk.samples.write_series(dk.samples.ct_series(3, 8), tmp_path)
+    assert len(dk.store(server.peer(), dk.scan(tmp_path, progress=False)).stored) == 3
+
+
+def test_connect_and_explain(server):
+    with dk.connect(server.peer()) as pacs:
+        dk.echo(pacs)
+        dk.echo(pacs)
+        assert pacs.counts == (0, 1)
+    assert pacs.counts == (0, 0)
+    explanation = dk.explain_association(server.peer(), ["1.2.840.10008.1.1", "1.2.840.10008.5.1.1.9"])
+    assert len(explanation.accepted) == 1
+    assert "the peer doesn't know" in repr(explanation)
+    assert "abstract syntax not supported" in explanation._repr_html_()
+    assert len(explanation.to_table()) == 2
+
+
+def test_events_become_a_ladder_and_metrics(server):
+    events = []
+    dk.echo(server.peer(), on_event=events.append)
+    assert "C-ECHO-RQ" in ladder(events)._repr_html_()
+    assert len(metrics(events).to_table())
+    assert not any("passcode" in repr(event).lower() for event in events)
+
+
+def test_the_twins_have_the_same_names_and_arguments():
+    for name in ("echo", "find", "find_identifier", "get", "move", "explain_association"):
+        assert inspect.signature(getattr(aio, name)) == inspect.signature(getattr(sync, name))
+    for name in ("store", "connect"):
+        assert hasattr(aio, name)
+
+
+def test_asyncio(server):
+    async def main():
+        peer = server.peer()
+        assert (await aio.echo(peer)).category == "Success"
+        hits = await aio.find(peer, "series")
+        uid = hits[0].SeriesInstanceUID
+        arriving = aio.get(peer, "series", SeriesInstanceUID=uid)
+        got = [ds async for ds in arriving]
+        assert arriving.outcome.completed == len(got) == 6
+        report = await aio.store(peer, dk.samples.ct_series(2, 8))
+        assert len(report.stored) == 2
+        async with aio.connect(peer) as pacs:
+            await asyncio.gather(*(aio.echo(pacs) for _ in range(8)))
+            assert pacs.counts[0] == 0
+        return len(hits)
+
+    assert asyncio.run(main()) >= 1
+
+
+def test_cancelling_a_task_ends_its_association():
+    async def main():
+        server = await asyncio.start_server(lambda reader, writer: asyncio.sleep(30), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await aio.echo(dk.Peer("127.0.0.1", port))
+        assert time.monotonic() - began < 2
+        server.close()
+
+    asyncio.run(main())
