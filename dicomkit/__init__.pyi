@@ -27,6 +27,7 @@ from dicomkit.dataset.siemens_csa import siemens_protocol as siemens_protocol
 from dicomkit.deidentification.deidentify import deidentify as deidentify
 from dicomkit.deidentification.folder import deidentify_folder as deidentify_folder
 from dicomkit.deidentification.profile import BASIC_PROFILE as BASIC_PROFILE
+from dicomkit.deidentification.report import certify as certify
 from dicomkit.dimse.peer import Peer as Peer
 from dicomkit.dimse.sync import connect as connect
 from dicomkit.dimse.sync import echo as echo
@@ -36,6 +37,7 @@ from dicomkit.dimse.sync import get as get
 from dicomkit.dimse.sync import move as move
 from dicomkit.dimse.sync import store as store
 from dicomkit.encoding.dicom_json import from_json as from_json
+from dicomkit.encoding.dicom_json import iter_json as iter_json
 from dicomkit.encoding.dicom_json import to_json as to_json
 from dicomkit.encoding.dicom_xml import from_xml as from_xml
 from dicomkit.encoding.dicom_xml import to_xml as to_xml
@@ -43,6 +45,7 @@ from dicomkit.errors import DicomError as DicomError
 from dicomkit.files.fileset import read_fileset as read_fileset
 from dicomkit.files.make_fileset import make_fileset as make_fileset
 from dicomkit.files.read import read as read
+from dicomkit.neighbours.fhir import to_imaging_study as to_imaging_study
 from dicomkit.neighbours.pydicom import from_pydicom as from_pydicom
 from dicomkit.neighbours.pydicom import to_pydicom as to_pydicom
 from dicomkit.objects.image import make_image as make_image

@@ -103,7 +103,7 @@ def differences(uid: str) -> tuple[str, str]:
         if not possible:
             found.append("")
             continue
-        back = decode(encode(array, description, **parameters), description).array  # type: ignore[arg-type]
+        back = decode(encode(array, description, **parameters), description).array
         worst = int(np.abs(back.astype(int) - array).max())
         found.append(f"{worst}" if not parameters else f"{worst} of {(1 << description.bits_stored) - 1}")
     return found[0], found[1]

@@ -24,6 +24,11 @@ def wanted_keywords(query: Query) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(keyword for keyword, _ in query.keys), *returned(query))))
 
 
+def asks_about_group(query: Query) -> bool:
+    """Whether a query matches what is told of groups, and not only asks for it."""
+    return any(keyword in COMPUTED and key for keyword, key in query.keys)
+
+
 def answering(query: Query) -> Callable[[DataSet, Mapping[str, Any]], DataSet | None]:
     """Make what turns a card, and what was computed of its group, into an answer; None where it doesn't match.
 
@@ -41,7 +46,7 @@ def answering(query: Query) -> Callable[[DataSet, Mapping[str, Any]], DataSet | 
     plain = [keyword for keyword in keywords if keyword not in COMPUTED]
     computed = [keyword for keyword in keywords if keyword in COMPUTED]
     test = matcher(query)
-    about_group = any(keyword in COMPUTED and key for keyword, key in query.keys)
+    about_group = asks_about_group(query)
     level = [] if query.level is None else [Element.of("QueryRetrieveLevel", query.level)]
 
     def answer(card: DataSet, facts: Mapping[str, Any]) -> DataSet | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 
-from dicomkit.archive.answers import COMPUTED, answering, wanted_keywords
+from dicomkit.archive.answers import COMPUTED, answering, asks_about_group, wanted_keywords
 from dicomkit.archive.cards import Card, card_keywords, make_card
 from dicomkit.archive.errors import ArchiveFullError, DuplicateInstanceError, NotUnderstoodError
 from dicomkit.archive.index import Index, Row
@@ -35,6 +35,7 @@ _HEAD = 1 << 17
 """How much of an instance is kept in memory while it is received, so that its header needn't be read again."""
 _FLUSH_AFTER = 0.05
 _MOST_PENDING = 256
+_FIRST_BATCH = 32
 
 
 class FolderArchive:
@@ -109,17 +110,25 @@ class FolderArchive:
     def search(self, query: Query, *, offset: int = 0, limit: int | None = None) -> Iterator[DataSet]:
         """Give a data set for each match on the level of the query, with what it asks for."""
         self._flush()
+        return islice(self._matches(query), offset, None if limit is None else offset + limit)
+
+    def _matches(self, query: Query) -> Iterator[DataSet]:
+        """Give the answers, a batch at a time: what is told of groups is computed for those of a batch at once."""
         answer = answering(query)
         computed = [keyword for keyword in wanted_keywords(query) if keyword in COMPUTED]
-        found = (
-            answer(
-                Card("", "", "", "", "", "", attributes).to_dataset(),
-                self._index.facts(computed, *uids) if computed else {},
-            )
-            for attributes, *uids in self._index.groups(query)
-        )
-        matches = (match for match in found if match is not None)
-        return islice(matches, offset, None if limit is None else offset + limit)
+        about_group = asks_about_group(query)
+        test = matcher(query)
+        groups = self._index.groups(query)
+        size = _FIRST_BATCH
+        while batch := list(islice(groups, size)):
+            size = _MOST_PENDING
+            cards = [(Card("", "", "", "", "", "", row[0]).to_dataset(), (row[1], row[2], row[3])) for row in batch]
+            if not about_group:  # nothing is computed for what doesn't match anyway
+                cards = [(found, uids) for found, uids in cards if test(found)]
+            facts = self._index.facts(computed, [uids for _, uids in cards])
+            for (found, _), told in zip(cards, facts, strict=True):
+                if (match := answer(found, told)) is not None:
+                    yield match
 
     def fetch(self, query: Query) -> Iterator[StoredInstance]:
         """Give every instance that the keys of a query denote."""
@@ -343,21 +352,26 @@ class FolderReceipt:
         if self._meta:
             self._file.write([self._meta])
         try:
-            ds = self._header()
+            ds, encoded = self._header()
         except DicomError as error:
             raise NotUnderstoodError(error.message, tag=error.tag, offset=error.offset) from error
         if self._check is not None:
             self._check(read(self._file.path))
-        found = make_card(ds, sop_class_uid=self._class, sop_instance_uid=self._instance)
+        found = make_card(ds, sop_class_uid=self._class, sop_instance_uid=self._instance, encoded=encoded)
         return self._archive.put(self._file, ds, found, self._syntax, self._offset)
 
-    def _header(self) -> DataSet:
-        """Read the attributes of the card, from memory where they all are there."""
+    def _header(self) -> tuple[DataSet, bytes | None]:
+        """Read the attributes of the card, from memory where they all are there; and give their bytes if plain."""
         with suppress(DicomError):
-            ds = read(bytes(self._head), transfer_syntax=self._syntax, stop_before="PixelData")
-            if not ds.repairs or self._file.size == self._offset + len(self._head):
-                return ds
-        return read(self._file.path, only=card_keywords())
+            head = bytes(self._head)
+            ds = read(head, transfer_syntax=self._syntax, stop_before="PixelData")
+            if not ds.repairs:
+                syntax = ds.transfer_syntax
+                plain = not (syntax.implicit_vr or syntax.big_endian or syntax.deflated)
+                return ds, head if plain else None
+            if self._file.size == self._offset + len(self._head):
+                return ds, None
+        return read(self._file.path, only=card_keywords()), None
 
     def discard(self) -> None:
         self._file.discard()

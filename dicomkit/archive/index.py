@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dicomkit.archive.cards import Card
 from dicomkit.errors import MissingFeatureError
-from dicomkit.query import Key, Query
+from dicomkit.query import EMPTY, Key, Query
 from dicomkit.values.temporal_range import TemporalRange
 
 if TYPE_CHECKING:
@@ -38,7 +38,20 @@ _EXACT = (
 )
 _PATIENT_LEVEL = ("PatientID", "PatientName")
 _STUDY_LEVEL = (*_PATIENT_LEVEL, "StudyInstanceUID", "StudyDate", "AccessionNumber")
+_COUNTS = {
+    "patient_id": {
+        "NumberOfPatientRelatedStudies": "study_uid",
+        "NumberOfPatientRelatedSeries": "series_uid",
+        "NumberOfPatientRelatedInstances": "id",
+    },
+    "study_uid": {"NumberOfStudyRelatedSeries": "series_uid", "NumberOfStudyRelatedInstances": "id"},
+    "series_uid": {"NumberOfSeriesRelatedInstances": "id"},
+}
+"""What is counted of a patient, a study and a series."""
+_LISTS = {"ModalitiesInStudy": "modality", "SOPClassesInStudy": "sop_class"}
 _ROWS_AT_ONCE = 500
+GroupUids: TypeAlias = "tuple[str, str, str]"
+"""Patient ID, study UID and series UID."""
 
 
 class Row(NamedTuple):
@@ -102,6 +115,7 @@ class Index:
             sa.Column("attributes", sa.LargeBinary, nullable=False),
         )
         sa.Index("by_series", instances.c.series_uid, instances.c.sop_uid)
+        sa.Index("by_patient", instances.c.patient_id, instances.c.study_uid, instances.c.series_uid)
         sa.Index("by_study", instances.c.study_uid, instances.c.series_uid, instances.c.modality)
         self._studies = sa.Table(
             "studies",
@@ -266,6 +280,8 @@ class Index:
         return statement.where(self._sa.or_(*known)) if len(known) == len(conditions) else statement
 
     def _condition(self, column: ColumnElement[str], keyword: str, value: str) -> ColumnElement[bool] | None:
+        if value == EMPTY:
+            return None
         if keyword in _EXACT:
             return self._pattern(column, value) if "*" in value or "?" in value else column == value
         if keyword == "PatientName":
@@ -288,34 +304,47 @@ class Index:
         escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         return column.like(escaped.replace("*", "%").replace("?", "_"), escape="\\")
 
-    def facts(self, wanted: Iterable[str], patient: str, study: str, series: str) -> dict[str, Any]:
-        """Compute what is told of the groups that an instance belongs to, by the keywords that are wanted."""
-        sa, instances = self._sa, self._instances
-        counts = sa.func.count
+    def facts(self, wanted: Collection[str], groups: Sequence[GroupUids]) -> list[dict[str, Any]]:
+        """Compute what is told of each of some groups, by the keywords that are wanted: a statement for each level."""
+        found: list[dict[str, Any]] = [{} for _ in groups]
+        if not wanted:
+            return found
         with self._engine.connect() as connection:
+            for position, (name, counts) in enumerate(_COUNTS.items()):
+                uids = {group[position] for group in groups}
+                for keyword, facts in self._facts(connection, name, counts, set(wanted), uids).items():
+                    for group, row in zip(groups, found, strict=True):
+                        row[keyword] = facts.get(group[position])
+        return (
+            found
+            if "InstanceAvailability" not in wanted
+            else [{**row, "InstanceAvailability": "ONLINE"} for row in found]
+        )
 
-            def count(column: Any, where: Any) -> int:
-                return int(connection.scalar(sa.select(counts(column)).where(where)) or 0)
-
-            def values(column: Any, where: Any) -> Iterable[str]:
-                return connection.scalars(sa.select(column).where(where).distinct())
-
-            of_patient, of_study = instances.c.patient_id == patient, instances.c.study_uid == study
-            modality, sop_class = self._series.c.modality, instances.c.sop_class
-            computations: dict[str, Callable[[], Any]] = {
-                "NumberOfPatientRelatedStudies": lambda: count(instances.c.study_uid.distinct(), of_patient),
-                "NumberOfPatientRelatedSeries": lambda: count(instances.c.series_uid.distinct(), of_patient),
-                "NumberOfPatientRelatedInstances": lambda: count(instances.c.id, of_patient),
-                "NumberOfStudyRelatedSeries": lambda: count(instances.c.series_uid.distinct(), of_study),
-                "NumberOfStudyRelatedInstances": lambda: count(instances.c.id, of_study),
-                "NumberOfSeriesRelatedInstances": lambda: count(instances.c.id, instances.c.series_uid == series),
-                "ModalitiesInStudy": lambda: (
-                    sorted(filter(None, values(modality, self._series.c.study_uid == study))) or None
-                ),
-                "SOPClassesInStudy": lambda: sorted(values(sop_class, of_study)),
-                "InstanceAvailability": lambda: "ONLINE",
-            }
-            return {keyword: computations[keyword]() for keyword in wanted}
+    def _facts(
+        self, connection: Any, name: str, counts: dict[str, str], wanted: set[str], uids: Collection[str]
+    ) -> dict[str, dict[str, Any]]:
+        """Compute the facts of groups of one kind, by keyword and UID."""
+        sa, columns = self._sa, self._instances.c
+        group = columns[name]
+        facts: dict[str, dict[str, Any]] = {}
+        counted = [keyword for keyword in counts if keyword in wanted]
+        if counted:
+            what = [
+                sa.func.count() if counts[word] == "id" else sa.func.count(columns[counts[word]].distinct())
+                for word in counted
+            ]
+            rows = connection.execute(sa.select(group, *what).where(group.in_(uids)).group_by(group)).all()
+            for place, keyword in enumerate(counted, 1):
+                facts[keyword] = {row[0]: row[place] for row in rows}
+        for keyword, listed in _LISTS.items() if name == "study_uid" else ():
+            if keyword in wanted:
+                values: dict[str, list[str]] = {}
+                statement = sa.select(group, columns[listed]).where(group.in_(uids), columns[listed] != "").distinct()
+                for uid, value in connection.execute(statement):
+                    values.setdefault(uid, []).append(value)
+                facts[keyword] = {uid: sorted(entries) for uid, entries in values.items()}
+        return facts
 
     def close(self) -> None:
         """Let go of the database."""

@@ -140,6 +140,9 @@ def _add_exchange(commands: Any) -> None:
     deidentify.add_argument("to", metavar="OUT")
     deidentify.add_argument("--key", metavar="FILE", help="a file with the secret that pseudonyms are made with")
     deidentify.add_argument("--option", nargs="+", default=[], metavar="NAME", help="such as retain_uids")
+    deidentify.add_argument(
+        "--retain-dates", choices=("full", "modified"), help="keep dates, or shift those of a patient together"
+    )
     deidentify.add_argument("--workers", type=int, metavar="N", help="worker processes")
     deidentify.add_argument("--dry-run", action="store_true", help="write nothing: list what would change")
     deidentify.add_argument("--rows", type=int, default=200, metavar="N", help="lines to print at most (default: 200)")

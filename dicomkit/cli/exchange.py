@@ -79,7 +79,7 @@ def deidentify(arguments: Namespace) -> Iterator[str]:
     table = dk.deidentify_folder(
         arguments.where,
         arguments.to,
-        dk.BASIC_PROFILE.with_options(*arguments.option),
+        dk.BASIC_PROFILE.with_options(*arguments.option, **_dates(arguments.retain_dates)),
         key=_secret(arguments.key),
         workers=arguments.workers,
         dry_run=arguments.dry_run,
@@ -90,6 +90,10 @@ def deidentify(arguments: Namespace) -> Iterator[str]:
         yield ", ".join(f"{count} {status}" for status, count in counts.items())
     if arguments.key is None:
         yield "no --key was given: another run makes other pseudonyms"
+
+
+def _dates(retain: str | None) -> dict[str, str]:
+    return {} if retain is None else {"retain_dates": retain}
 
 
 def dicomdir(arguments: Namespace) -> Iterator[str]:

@@ -128,7 +128,18 @@ class Index:
         return len(self.rows) // 4
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Index, (packed(self.rows), self.source, self.windows, self.transfer_syntax, self.repairs)
+        return Index, (packed(self.rows), self.source, self._needed(), self.transfer_syntax, self.repairs)
+
+    def _needed(self) -> tuple[tuple[int, bytes], ...]:
+        """Cut the windows where the last value that lies within them ends."""
+        rows = self.rows
+        ends = [offset + length for length, offset in zip(rows[2::4], rows[3::4], strict=True)]
+        kept = []
+        for start, data in self.windows:
+            stop = start + len(data)
+            last = max((end for end in ends if start < end <= stop), default=start)
+            kept.append((start, data[: last - start]))
+        return tuple(kept)
 
     def fetch(self, record: int) -> bytes:
         """Return the bytes of a value."""

@@ -170,9 +170,7 @@ def _needs_cleaning(ds: DataSet, rules: tuple[Redaction, ...]) -> bool:
     )
 
 
-def _blanked(
-    ds: DataSet, frame: NDArray[Any], number: int, meaning: str, rules: tuple[Redaction, ...]
-) -> NDArray[Any]:
+def _blanked(ds: DataSet, frame: NDArray[Any], number: int, meaning: str, rules: tuple[Redaction, ...]) -> NDArray[Any]:
     """A frame in which all that the rules name is black."""
     masks = [mask for rule in rules if (mask := rule.areas(ds, frame)) is not None]
     if not masks:

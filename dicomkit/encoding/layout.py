@@ -69,7 +69,8 @@ class Layout:
         """
         if wanted is not self._wanted:
             return None
-        runs, rows = self._runs, []
+        runs = self._runs
+        rows: list[int] = []
         k = 0
         try:
             while k < len(runs):
@@ -209,4 +210,3 @@ def _run(headers: tuple[_Header, ...]) -> _Run:
         need,
         tuple(rows),
     )
-

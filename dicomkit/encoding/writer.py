@@ -102,7 +102,8 @@ def part10_pieces(
     ValueFormatError, UnsupportedError
         As `iter_part10`.
     """
-    syntax = TransferSyntax.of(transfer_syntax or ds.transfer_syntax.uid)
+    # By its UID: a data set that was read against what its meta information says has elements of another encoding.
+    syntax = TransferSyntax.of(TransferSyntax.of(transfer_syntax or ds.transfer_syntax).uid)
     _check_pixel_data(ds, syntax)
     meta = _meta(ds, syntax, anonymous, source_ae)
     length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(meta))

@@ -89,7 +89,13 @@ def look_up(entries: NDArray[Any], first: int, array: NDArray[Any], out: NDArray
 def blocks(
     array: NDArray[Any], result: NDArray[Any], size: int = _BLOCK
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Cut an array and its result into parts along the first axis, so that what is computed between stays small."""
+    """Cut an array and its result into parts along the first axis, so that what is computed between stays small.
+
+    Examples
+    --------
+    >>> [part.shape for part, _ in blocks(np.zeros((5, 4)), np.zeros((5, 4)), 8)]
+    [(2, 4), (2, 4), (1, 4)]
+    """
     if array.ndim < 2 or array.size <= size:
         yield array, result
         return
@@ -239,7 +245,14 @@ def parse_entries(ds: DataSet, value: Any, count: int, bits: int, *, name: str) 
 
 
 def words(ds: DataSet, value: Any) -> NDArray[np.uint8]:
-    """The bytes of a value of words, in little-endian order: large ones are as the file has them."""
+    """The bytes of a value of words, in little-endian order: large ones are as the file has them.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> words(dk.DataSet(), b"\\1\\0").tolist()
+    [1, 0]
+    """
     octets = np.frombuffer(bytes(value or b""), np.uint8)
     if ds.transfer_syntax.big_endian and not isinstance(value, bytes) and value is not None:
         even = len(octets) & ~1

@@ -11,7 +11,7 @@ from dicomkit.pixels.codecs.registry import Encoder
 from dicomkit.pixels.description import PixelDescription
 
 _JPEG = "1.2.840.10008.1.2.4."
-DEFAULTS: dict[str, dict[str, float]] = {
+DEFAULTS: dict[str, dict[str, Any]] = {
     **{f"{_JPEG}{part}": {"quality": 90} for part in (50, 51, 112)},
     **{f"{_JPEG}{part}": {"quality": 60} for part in (91, 203)},
     f"{_JPEG}81": {"near": 2},
@@ -38,7 +38,7 @@ class Parameters(NamedTuple):
         """Fill in the default of a transfer syntax where loss is wanted and none is named."""
         if not lossy or self != Parameters():
             return self
-        return self._replace(**DEFAULTS.get(transfer_syntax, {}))  # type: ignore[arg-type]
+        return self._replace(**DEFAULTS.get(transfer_syntax, {}))
 
     def of_encoder(self) -> dict[str, Any]:
         """Keyword arguments of an encoder."""

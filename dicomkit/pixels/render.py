@@ -162,7 +162,14 @@ def _written(pipeline: GreyPipeline) -> str:
 
 
 def is_colour_frame(ds: DataSet, frame: int) -> bool:
-    """Whether a frame is meant to be coloured by a supplemental palette (PS3.3 C.8.16.2.1.1.1)."""
+    """Whether a frame is meant to be coloured by a supplemental palette (PS3.3 C.8.16.2.1.1.1).
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> is_colour_frame(dk.DataSet(PixelPresentation="COLOR"), 0)
+    True
+    """
     presentation = ds.get("PixelPresentation")
     if presentation == "MIXED":
         groups = (frame_group(ds, frame, name) for name in _FRAME_TYPES)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dicomkit.dataset.dataset import DataSet
-from dicomkit.dataset.element import Element
-from dicomkit.query.key import NUMBER_VRS, ONE_VALUE_VRS, WILDCARD_VRS, Key, Keys, key_vr
+from dicomkit.dataset.element import UTF8, Element
+from dicomkit.query.key import ONE_VALUE_VRS, WILDCARD_VRS, Key, Keys, key_vr, number_of
 from dicomkit.query.query import Query, level_name, returned
-from dicomkit.dataset.element import UTF8
 from dicomkit.values.decode import decode_value
-from dicomkit.values.encode import encode_value
 from dicomkit.values.tag import Tag
 from dicomkit.values.vr import VRS
 
@@ -78,8 +76,8 @@ def _key(identifier: DataSet, element: Element) -> Key:
         texts = [f"{int(tag):08X}" for tag in identifier.all(element.tag)]
     elif VRS[element.vr].kind == "bulk":
         return ""
-    elif element.vr in ONE_VALUE_VRS:
-        texts = [element.text.rstrip(" \0")]
+    elif element.vr in (*ONE_VALUE_VRS, "UC"):  # blanks at their start count
+        texts = ["" if value is None else str(value).rstrip(" \0") for value in identifier.all(element.tag)]
     else:
         texts = [part.strip(" \0") for part in element.text.split("\\")]
     if element.vr in WILDCARD_VRS:
@@ -88,7 +86,7 @@ def _key(identifier: DataSet, element: Element) -> Key:
     if "" in values and (element.vr != "UI" or len(values) == 1):  # anything, or one of the others
         return ""
     values = tuple(value for value in values if value)
-    return values[0] if len(values) == 1 else values
+    return values[0] if len(values) == 1 else values or ""
 
 
 def _element(keyword: str, key: Key) -> Element:
@@ -100,10 +98,11 @@ def _element(keyword: str, key: Key) -> Element:
         return Element(tag, vr, (DataSet([_element(inner, value) for inner, value in key]),))
     texts = [key] if isinstance(key, str) else list(key)
     if VRS[vr].kind == "binary":
-        return Element.of(tag, [float(text) if vr in ("FD", "FL") else int(text) for text in texts])
-    if vr in NUMBER_VRS or vr == "AT":
+        return Element.of(tag, [number_of(vr, text) for text in texts])
+    if vr == "AT":
         return Element.of(tag, texts)
-    raw = encode_value(vr, texts, charset=UTF8, strict=False)
+    raw = "\\".join(texts).encode()
+    raw += VRS[vr].pad[: len(raw) % 2]
     return Element(tag, vr, decode_value(vr, raw, charset=UTF8), raw)
 
 

@@ -9,9 +9,12 @@ from dicomkit.errors import DicomError, QueryError, ValueFormatError
 from dicomkit.standard.attributes import attribute, tag_of, vr_of
 from dicomkit.values.date_times import DateTime
 from dicomkit.values.dates import Date
+from dicomkit.values.encode import encode_value
+from dicomkit.values.numbers import format_ds
 from dicomkit.values.tag import Tag
 from dicomkit.values.temporal_range import TemporalRange
 from dicomkit.values.times import Time
+from dicomkit.values.vr import VRS
 
 Key: TypeAlias = "str | tuple[str, ...] | Keys"
 """What an attribute has to match: a text (empty for anything), one of several, or keys of an item of a sequence."""
@@ -79,16 +82,18 @@ def key_of(keyword: str, value: Any) -> Key:
 def _single(keyword: str, vr: str, value: Any) -> str:
     text = _text(keyword, vr, value)
     text = text.rstrip(" \0") if vr in (*ONE_VALUE_VRS, "UC") else text.strip(" \0")
-    if text in ("", EMPTY):
+    if not text or (text == EMPTY and VRS[vr].kind in ("text", "number_text")):
         return text
     where: dict[str, Any] = {"tag": tag_of(keyword)}
     what = f"{keyword}={text!r}"
     if vr not in WILDCARD_VRS and ("*" in text or "?" in text):
-        raise QueryError(f"{what} has a wildcard", hint=f"values of {vr} are asked for whole{_INSTEAD.get(vr, '')}", **where)
+        raise QueryError(
+            f"{what} has a wildcard", hint=f"values of {vr} are asked for whole{_INSTEAD.get(vr, '')}", **where
+        )
     if "\\" in text and vr not in ONE_VALUE_VRS:
         raise QueryError(f"{what} holds a backslash", hint="give several values as a list", **where)
-    if not text.isprintable() and vr not in ONE_VALUE_VRS:
-        raise QueryError(f"{what} holds a control character", hint="leave it out", **where)
+    if not _is_writable(vr, text):
+        raise QueryError(f"{what} has a character that {vr} can't have", hint="leave it out", **where)
     if vr in TEMPORAL_VRS:
         try:
             TemporalRange.of(text, cast(TemporalVr, vr))
@@ -97,7 +102,7 @@ def _single(keyword: str, vr: str, value: Any) -> str:
             raise QueryError(f"{what}: {error.message}", hint=hint, **where) from error
     elif vr == "UI" and not all(part.isascii() and part.isdigit() for part in text.split(".")):
         raise QueryError(f"{what} is no UID", hint="UIDs are asked for whole, or as a list of them", **where)
-    elif vr in NUMBER_VRS and not _is_number(text, whole=vr not in ("DS", "FD", "FL")):
+    elif vr in NUMBER_VRS and not _is_number(vr, text):
         raise QueryError(f"{what} is no number", hint="numbers are asked for one by one, or as a list of them", **where)
     elif vr not in (*WILDCARD_VRS, *NUMBER_VRS, "UI", "AS", "AT"):
         raise QueryError(f"{what}: values of {vr} can't be matched", hint="ask for its value with None", **where)
@@ -107,18 +112,32 @@ def _single(keyword: str, vr: str, value: Any) -> str:
 _INSTEAD = {"UI": ", or as a list of them", **dict.fromkeys(TEMPORAL_VRS, ", or as a range 'a-b'")}
 
 
-def _is_number(text: str, *, whole: bool) -> bool:
+def _is_writable(vr: str, text: str) -> bool:
     try:
-        return abs(int(text) if whole else float(text)) < float("inf")
-    except ValueError:
+        text.encode("utf-8" if VRS[vr].charset else "ascii")
+    except UnicodeEncodeError:
         return False
+    return text.isprintable() or vr in ONE_VALUE_VRS
+
+
+def _is_number(vr: str, text: str) -> bool:
+    try:
+        number = number_of(vr, text)
+        return abs(number) < float("inf") and "_" not in text and bool(encode_value(vr, number))
+    except (ValueError, OverflowError):
+        return False
+
+
+def number_of(vr: str, text: str) -> int | float:
+    """Read the number of a key."""
+    return float(text) if vr in ("DS", "FD", "FL") else int(text)
 
 
 def _text(keyword: str, vr: str, value: Any) -> str:
     """Write a value as DICOM does."""
     if hasattr(value, "item") and hasattr(value, "dtype"):  # a number of numpy
         value = value.item()
-    if value is None:
+    if value is None or value == "":
         return ""
     if vr == "AT":
         try:
@@ -136,7 +155,7 @@ def _text(keyword: str, vr: str, value: Any) -> str:
     if isinstance(value, (time, timedelta)):
         return str(Time.of(value))
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return repr(value)
+        return format_ds(value) if vr == "DS" else repr(value)
     entry = attribute(tag_of(keyword) or 0)
     raise QueryError(
         f"{keyword} can't be asked for as {value!r}",

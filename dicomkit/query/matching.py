@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from datetime import UTC, datetime, timezone, tzinfo
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from dicomkit.dataset.dataset import DataSet
-from dicomkit.errors import ValueFormatError
-from dicomkit.query.key import TEMPORAL_VRS, WILDCARD_VRS, Key, Keys
+from dicomkit.errors import DicomError, ValueFormatError
+from dicomkit.query.key import EMPTY, NUMBER_VRS, TEMPORAL_VRS, Key, Keys, TemporalVr, is_universal, key_vr
+from dicomkit.query.names import name_test
 from dicomkit.query.query import Query
-from dicomkit.standard.attributes import tag_of, vr_of
+from dicomkit.query.wildcards import wildcard_pattern
+from dicomkit.values.date_times import DateTime, parse_offset
+from dicomkit.values.dates import Date
 from dicomkit.values.temporal_range import TemporalRange
+from dicomkit.values.times import Time
 
-Test: TypeAlias = "Callable[[Any], bool]"
-_ANY_OF_MODALITIES = {"ModalitiesInStudy": "Modality", "SOPClassesInStudy": "SOPClassUID"}
+if TYPE_CHECKING:
+    Matcher: TypeAlias = Callable[[DataSet], bool]
+    Test: TypeAlias = Callable[[Any, tzinfo | None], bool]
+
+OF_INSTANCES = {"ModalitiesInStudy": "Modality", "SOPClassesInStudy": "SOPClassUID"}
+"""What says of one instance what the other says of all."""
+_NEVER_MATCHED = frozenset(("SpecificCharacterSet", "QueryRetrieveLevel", "QueryRetrieveView", "TimezoneOffsetFromUTC"))
 
 
-def matches(query: Query, ds: DataSet, *, fuzzy: bool = False) -> bool:
+def matches(query: Query, ds: DataSet, *, fuzzy: bool = False, combined: bool = False) -> bool:
     """Tell whether a data set matches a query.
+
+    Names match without regard to case, in each component group on its own; dates, times and moments by their meaning;
+    other text exactly. Several values match when one of them does, and no value matches only a key that anything
+    matches, or ``'""'``. A moment without an offset from UTC has that of its data set, and a query's that of its
+    TimezoneOffsetFromUTC, which itself is not matched. Where a data set has no ModalitiesInStudy, its Modality is
+    taken.
 
     Parameters
     ----------
     fuzzy
         Whether names match without regard to accents, order and punctuation of their parts.
+    combined
+        Whether ranges of a date and of its time are one range of moments (PS3.4 C.2.2.2.5), as QIDO-RS has it.
 
     Examples
     --------
@@ -33,10 +49,10 @@ def matches(query: Query, ds: DataSet, *, fuzzy: bool = False) -> bool:
     >>> matches(query("study", PatientName="doe*", StudyDate="2024-"), ds)
     True
     """
-    return matcher(query, fuzzy=fuzzy)(ds)
+    return matcher(query, fuzzy=fuzzy, combined=combined)(ds)
 
 
-def matcher(query: Query, *, fuzzy: bool = False) -> Callable[[DataSet], bool]:
+def matcher(query: Query, *, fuzzy: bool = False, combined: bool = False) -> Matcher:
     """Make the test of a query once, for many data sets.
 
     Examples
@@ -46,68 +62,97 @@ def matcher(query: Query, *, fuzzy: bool = False) -> Callable[[DataSet], bool]:
     >>> [is_ct(DataSet(Modality=modality)) for modality in ("CT", "MR", None)]
     [True, False, False]
     """
-    return _keys_test(query.keys, fuzzy)
+    offset = query.get("TimezoneOffsetFromUTC")
+    test = _keys_test(query.keys, fuzzy, combined, _zone(offset) if isinstance(offset, str) else None)
+    has_moments = _has_moments(query.keys)
+
+    def match(ds: DataSet) -> bool:
+        return test(ds, _zone(ds.get("TimezoneOffsetFromUTC")) if has_moments else None)
+
+    return match
 
 
-def find_in(datasets: Iterable[DataSet], query: Query) -> Iterator[DataSet]:
-    """Give those data sets that match a query.
-
-    Examples
-    --------
-    >>> from dicomkit.query.query import query
-    >>> some = [DataSet(PatientID="A1"), DataSet(PatientID="B1")]
-    >>> [ds.PatientID for ds in find_in(some, query("image", PatientID="B?"))]
-    ['B1']
-    """
-    return filter(matcher(query), datasets)
+def _has_moments(key: Key) -> bool:
+    return isinstance(key, Keys) and any(key_vr(word) == "DT" or _has_moments(inner) for word, inner in key)
 
 
-def _keys_test(keys: Keys, fuzzy: bool) -> Callable[[DataSet], bool]:
-    tests = [(keyword, _test(keyword, key, fuzzy)) for keyword, key in keys if key]
+def _zone(offset: object) -> tzinfo | None:
+    found = parse_offset(str(offset)) if offset else None
+    return None if found is None else timezone(found)
 
-    def every(ds: DataSet) -> bool:
+
+def _keys_test(keys: Keys, fuzzy: bool, combined: bool, zone: tzinfo | None) -> Test:
+    asked = {keyword: key for keyword, key in keys if not is_universal(key) and keyword not in _NEVER_MATCHED}
+    together = []
+    for keyword in tuple(asked) if combined else ():
+        other = keyword.removesuffix("Date") + "Time"
+        if keyword.endswith("Date") and other in asked and (test := _together(asked[keyword], asked[other])):
+            together.append((keyword, other, test))
+            del asked[keyword], asked[other]
+    absent = [keyword for keyword, key in asked.items() if key == EMPTY]
+    tests = [(word, _key_test(word, key, fuzzy, combined, zone)) for word, key in asked.items() if key != EMPTY]
+
+    def every(ds: DataSet, own_zone: tzinfo | None) -> bool:
         for keyword, test in tests:
-            values = ds.all(keyword)
-            if not values and keyword in _ANY_OF_MODALITIES:
-                values = ds.all(_ANY_OF_MODALITIES[keyword])
-            if not any(test(value) for value in values if value is not None):
+            if not any(test(value, own_zone) for value in _values(ds, keyword)):
                 return False
-        return True
+        return not any(_values(ds, keyword) for keyword in absent) and all(
+            any(pair(day, hour) for day, hour in zip(_values(ds, date), _values(ds, time), strict=False))
+            for date, time, pair in together
+        )
 
     return every
 
 
-def _test(keyword: str, key: Key, fuzzy: bool) -> Test:
+def _values(ds: DataSet, keyword: str) -> list[Any]:
+    values = ds.all(keyword)
+    if not values and keyword in OF_INSTANCES:
+        values = ds.all(OF_INSTANCES[keyword])
+    return [value for value in values if value is not None and value != ""]
+
+
+def _key_test(keyword: str, key: Key, fuzzy: bool, combined: bool, zone: tzinfo | None) -> Test:
     """Make the test of one key: of a single value, or of an item."""
     if isinstance(key, Keys):
-        of_item = _keys_test(key, fuzzy)
-        return lambda item: isinstance(item, DataSet) and of_item(item)
+        of_item = _keys_test(key, fuzzy, combined, zone)
+        return lambda item, own_zone: isinstance(item, DataSet) and of_item(item, own_zone)
+    vr = key_vr(keyword)
     if isinstance(key, tuple):
-        tests = [_test(keyword, str(entry), fuzzy) for entry in key]
-        return lambda value: any(test(value) for test in tests)
-    tag = tag_of(keyword)
-    vr = (vr_of(tag) or "UN").split("|")[0] if tag is not None else "UN"
+        if vr == "UI":
+            uids = frozenset(key)
+            return lambda value, _: str(value) in uids
+        tests = [_text_test(vr, str(entry), fuzzy, zone) for entry in key]
+        return lambda value, own_zone: any(test(value, own_zone) for test in tests)
+    return _text_test(vr, key, fuzzy, zone)
+
+
+def _text_test(vr: str, key: str, fuzzy: bool, zone: tzinfo | None) -> Test:
+    """Make the test of a single value against a text."""
     if vr in TEMPORAL_VRS:
-        return _temporal(vr, key)
-    if vr == "PN":
-        return _name(key, fuzzy)
-    if vr in WILDCARD_VRS and ("*" in key or "?" in key):
-        pattern = _pattern(key)
-        return lambda value: pattern.fullmatch(str(value)) is not None
-    if vr in ("DS", "IS", "US", "UL", "SS", "SL", "FL", "FD"):
-        return _number(key)
-    return lambda value: str(value) == key
-
-
-def _temporal(vr: str, key: str) -> Test:
-    try:
-        bounds = TemporalRange.of(key, vr)  # type: ignore[arg-type]
-    except ValueFormatError:  # of a peer that asks with what is no date: only the same text matches
-        return lambda value: str(value) == key
-
-    def within(value: Any) -> bool:
         try:
-            return bounds.contains(str(value))
+            return _temporal(TemporalRange.of(key, cast(TemporalVr, vr)), zone)
+        except ValueFormatError:  # of a peer that asks with what is no date: only the same text matches
+            return lambda value, _: str(value) == key
+    if vr == "PN":
+        of_name = name_test(key, fuzzy=fuzzy)
+        return lambda value, _: of_name(str(value))
+    if vr in NUMBER_VRS:
+        return _number(key)
+    if vr == "AT":
+        return lambda value, _: f"{int(value):08X}" == key
+    if vr not in ("UI", "AS") and ("*" in key or "?" in key):
+        pattern = wildcard_pattern(key)
+        return lambda value, _: pattern.fullmatch(str(value)) is not None
+    return lambda value, _: str(value) == key
+
+
+def _temporal(bounds: TemporalRange, zone: tzinfo | None) -> Test:
+    def within(value: Any, own_zone: tzinfo | None) -> bool:
+        text = str(value)
+        try:
+            if zone is not None and own_zone is not None and DateTime(text).utc_offset is None:
+                text += f"{datetime(2000, 1, 1, tzinfo=own_zone):%z}"
+            return bounds.contains(text, zone or own_zone or UTC)
         except ValueFormatError:
             return False
 
@@ -118,44 +163,36 @@ def _number(key: str) -> Test:
     try:
         wanted = float(key)
     except ValueError:
-        return lambda value: str(value) == key
-    return lambda value: isinstance(value, (int, float)) and value == wanted
+        return lambda value, _: str(value) == key
+    return lambda value, _: isinstance(value, (int, float)) and value == wanted
 
 
-def _name(key: str, fuzzy: bool) -> Test:
-    """Compare names without regard to case, group by group: a key without groups matches any of them (C.2.2.2.1)."""
-    if fuzzy:
-        wanted = _parts(key)
-        return lambda value: any(wanted <= _parts(group) for group in str(value).split("="))
-    patterns = [_pattern(_without_empty(group), re.IGNORECASE) if group else None for group in key.split("=")]
+def _together(dates: Key, times: Key) -> Callable[[Any, Any], bool] | None:
+    """Make the test of a date and a time against two ranges of the same form; None where they aren't (C.2.2.2.5)."""
+    if not isinstance(dates, str) or not isinstance(times, str) or "-" not in dates or "-" not in times:
+        return None
+    try:
+        days, hours = TemporalRange.of(dates, "DA"), TemporalRange.of(times, "TM")
+    except DicomError:
+        return None
+    if (days.start is None, days.end is None) != (hours.start is None, hours.end is None):
+        return None
+    start = None if days.start is None or hours.start is None else _first(Date(days.start), Time(hours.start))
+    end = None if days.end is None or hours.end is None else _last(Date(days.end), Time(hours.end))
 
-    def same(value: Any) -> bool:
-        groups = str(value).split("=")
-        if len(patterns) == 1:
-            only = patterns[0]
-            return only is None or any(only.fullmatch(_without_empty(group)) for group in groups)
-        groups += [""] * (len(patterns) - len(groups))
-        return all(
-            pattern is None or pattern.fullmatch(_without_empty(group))
-            for pattern, group in zip(patterns, groups, strict=False)
-        )
+    def within(day: Any, hour: Any) -> bool:
+        date, time = Date(day), Time(hour)
+        try:
+            return (start is None or _last(date, time) >= start) and (end is None or _first(date, time) <= end)
+        except ValueFormatError:
+            return False
 
-    return same
-
-
-def _without_empty(group: str) -> str:
-    """Drop trailing delimiters and spaces, which mean nothing (PS3.5 6.2)."""
-    return group.rstrip("^ ")
+    return within
 
 
-def _parts(name: str) -> frozenset[str]:
-    """Return the words of a name without accents and case, and without a wildcard at their end."""
-    plain = "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
-    return frozenset(word for word in re.split(r"[\W_]+", plain.casefold()) if word)
+def _first(day: Date, hour: Time) -> datetime:
+    return datetime.combine(day.earliest(), hour.earliest())
 
 
-def _pattern(key: str, flags: int = 0) -> re.Pattern[str]:
-    """Turn * and ? into a regular expression; runs of * are one, so that it can't be slow."""
-    key = re.sub(r"\*+", "*", key)
-    parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in key)
-    return re.compile("".join(parts), flags | re.DOTALL)
+def _last(day: Date, hour: Time) -> datetime:
+    return datetime.combine(day.latest(), hour.latest())

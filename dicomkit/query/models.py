@@ -45,14 +45,18 @@ def model_for(query: Query, operation: str, root: str = STUDY) -> str:
     >>> model_for(query("study"), "FIND"), model_for(query("patient"), "FIND")
     ('1.2.840.10008.5.1.4.1.2.2.1', '1.2.840.10008.5.1.4.1.2.1.1')
     """
-    name = root.strip().upper()
+    name, verb = root.strip().upper(), operation.strip().upper()
+    if name not in _ROOTS:
+        raise QueryError(f"there is no model with the root {root!r}", hint=f"it is one of {', '.join(_ROOTS)}")
+    if verb not in _OPERATIONS:
+        raise QueryError(f"{operation!r} is no operation", hint=f"it is one of {', '.join(_OPERATIONS)}")
+    if query.level is None:
+        raise QueryError("a query without a level is in none of the models", hint="make it with a level, like 'study'")
     if name == STUDY and query.level == PATIENT:
         name = PATIENT
-    if (name, operation) not in MODELS:
-        raise QueryError(f"there is no model with the root {root!r}", hint=f"it is one of {', '.join(_ROOTS)}")
-    if query.level is None or (name == PATIENT_STUDY_ONLY and query.level not in (PATIENT, STUDY)):
-        raise QueryError(f"the model {name} has no level {query.level}", hint="choose another root, or another level")
-    return MODELS[name, operation]
+    if name == PATIENT_STUDY_ONLY and query.level not in (PATIENT, STUDY):
+        raise QueryError(f"the model {name} has no level {query.level}", hint=f"choose the root {PATIENT} or {STUDY}")
+    return MODELS[name, verb]
 
 
 def model_of(uid: str) -> tuple[str, str] | None:

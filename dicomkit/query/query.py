@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from dicomkit.display.html import Markup, card
 from dicomkit.errors import QueryError
@@ -60,7 +60,11 @@ class Query:
 
     def _words(self) -> list[str]:
         words = [repr(self.level)] + [f"{keyword}={_plain(key)!r}" for keyword, key in self.keys]
-        return words if self.return_keys is None else [*words, f"return_keys={list(self.return_keys)!r}"]
+        return (
+            words
+            if self.return_keys is None or (self.level is None and not self.return_keys)
+            else [*words, f"return_keys={list(self.return_keys)!r}"]
+        )
 
     def _repr_html_(self) -> Markup:
         pairs = [(keyword, repr(_plain(key)) if key else "anything") for keyword, key in self.keys]
@@ -82,8 +86,8 @@ def query(level: str | None, *, return_keys: Iterable[str] | None = None, **keys
     keys
         By keyword, or by path: ``**{"RequestAttributesSequence.RequestedProcedureID": "A"}``. A text, with ``*`` and
         ``?`` where the VR allows; a range of dates, times or moments as ``"a-b"``, or as a pair of values one of which
-        may be None; a list of UIDs, or of other values any of which may match; a mapping for a sequence; None, ``""`` or
-        ``"*"`` for anything, which asks for the value; ``'""'`` for no value.
+        may be None; a list of UIDs, or of other values any of which may match; a mapping for a sequence; None, ``""``
+        or ``"*"`` for anything, which asks for the value; ``'""'`` for no value.
 
     Raises
     ------
@@ -112,9 +116,13 @@ def make_query(level: str | None, keys: Mapping[str, Any], return_keys: Iterable
     found = make_keys(tree)
     matched = Keys(pair for pair in found if pair[1])
     universal = [keyword for keyword, key in found if not key]
-    returned = None if asked is None else [steps[0] for steps in asked if len(steps) == 1]
+    whole = [steps[0] for steps in asked or () if len(steps) == 1]
+    # Parts of items are keys, and alone say nothing of the rest.
+    returned = None if asked is None or (asked and not whole) else whole
     if universal:
         returned = [*universal, *(usual_keys(level) if returned is None else returned)]
+    if level is None and returned is None:
+        returned = []
     for keyword in (*tree, *(returned or ())):
         _check_level(level, keyword)
     return Query(level, matched, None if returned is None else _in_order(returned, matched))
@@ -190,39 +198,36 @@ def make_keys(keys: Mapping[str, Any]) -> Keys:
 def _key(keyword: str, value: Any) -> Key:
     if vr_of(tag_of(keyword) or 0) != "SQ":
         return key_of(keyword, value)
+    item = _item(keyword, value)
+    return make_keys({name if isinstance(name, str) else Tag.of(name).keyword: item[name] for name in item}) or ""
+
+
+def _item(keyword: str, value: Any) -> dict[Any, Any]:
+    """Return the keys of the one item that a sequence to be matched has."""
     if isinstance(value, Sequence) and not isinstance(value, (str, Keys)) and len(value) == 1:
         value = value[0]
-    if value is None or value == "" or (isinstance(value, (Mapping, Sequence)) and not value):
-        return ""
-    if isinstance(value, Keys):
-        value = dict(value)
-    if not isinstance(value, Mapping):
+    if value is None or (isinstance(value, (str, Sequence)) and not value):
+        return {}
+    if not isinstance(value, (Mapping, Keys)):
         raise QueryError(f"{keyword} is a sequence", tag=tag_of(keyword), hint="give the keys of its item as a mapping")
-    return make_keys({name if isinstance(name, str) else Tag.of(name).keyword: value[name] for name in value})
+    return dict(value)
 
 
 def _put(tree: dict[str, Any], path: str, steps: tuple[str, ...], value: Any) -> None:
     """Put the value of a path where it belongs."""
     *above, last = steps
     for step in above:
-        inner = tree.get(step)
-        tree[step] = tree = {} if inner is None or inner == "" else dict(inner) if _is_nested(inner) else {last: inner}
+        tree[step] = tree = _item(step, tree.get(step))
     if last in tree:
         raise QueryError(f"{path} is given twice", tag=tag_of(last), hint="give it once; several values as a list")
     tree[last] = value
 
 
-def _is_nested(value: Any) -> bool:
-    return isinstance(value, (Mapping, Keys))
-
-
-def _holds(tree: Any, steps: tuple[str, ...]) -> bool:
+def _holds(tree: dict[str, Any], steps: tuple[str, ...]) -> bool:
     """Whether a path is among the keys."""
-    for step in steps:
-        if not _is_nested(tree) or step not in dict(tree):
-            return False
-        tree = dict(tree)[step]
-    return True
+    for step in steps[:-1]:
+        tree = _item(step, tree.get(step))
+    return steps[-1] in tree
 
 
 def _path(path: str) -> tuple[str, ...]:

@@ -8,8 +8,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
-from dicomkit.dataset.dataset import DataSet
-from dicomkit.errors import DicomError, SourceError
+from dicomkit.errors import SourceError
 from dicomkit.files.fileset import read_fileset
 
 Place: TypeAlias = "str | os.PathLike[str]"

@@ -1,7 +1,8 @@
 """``xr.open_dataset("folder/", engine="dicomkit")``: series of DICOM files as an xarray Dataset, read when needed.
 
-xarray imports every registered backend before it opens anything, and this one registers the accessor ``dicom``. So a
-volume that was saved to Zarr or netCDF has it as soon as xarray has opened it.
+Importing it registers the accessor ``dicom`` too, and xarray imports it whenever it looks for an engine. So a volume
+that was saved has ``.dicom`` as soon as xarray has opened it without being told which of its own engines to take; where
+one is named, or with open_zarr, ``import dicomkit.volumes.accessor`` is what gives it.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from dicomkit.volumes.geometry import plane_normal
 from dicomkit.volumes.header import Header, Image, words
 from dicomkit.volumes.mosaic import mosaic_tiles
 from dicomkit.volumes.places import ORDER, OWN, PLACE, SHARED_BY_SERIES
+from dicomkit.volumes.private_b_values import private_b_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,6 +132,9 @@ class _Columns(Mapping[str, Any]):
             paths = _paths()
             per_source = [_values(ds, g, paths(g)[name], g.frames) for ds, g in zip(self._sources, groups, strict=True)]
             rows = [per_source[s][f] for s, f in zip(self._source.tolist(), self._frame.tolist(), strict=True)]
+            if name == "DiffusionBValue" and all(row is None for row in rows) and all(g.frames == 1 for g in groups):
+                private = private_b_values(self._sources)
+                rows = [private[s] for s in self._source.tolist()]
             self._known[name] = _array(rows, fact.width)
         return self._known[name]
 

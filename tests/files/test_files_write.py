@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -16,7 +17,9 @@ import pytest
 import dicomkit as dk
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.errors import SourceError, ValueFormatError
+from dicomkit.opening import open_source
 from dicomkit.replacement import replace_file
+from dicomkit.sources import Bulk, MemorySource
 
 IMAGE = DataSet(SOPClassUID="1.2.840.10008.5.1.4.1.1.7", SOPInstanceUID="2.25.1", PatientID="old")
 
@@ -166,3 +169,35 @@ def test_a_file_larger_than_memory_is_streamed(tmp_path: Path) -> None:
         growth = int(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
         assert growth < 40_000, syntax  # KiB on Linux
     assert dk.read(f"{large}.copy").PatientID == "changed"
+
+
+@pytest.mark.parametrize("how", ["by the system", "not on this system", "not between these files"])
+def test_slices_of_a_file_are_copied(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = os.urandom(3_000_001)
+    (tmp_path / "source").write_bytes(data)
+    with open_source(str(tmp_path / "source")) as opened:
+        slices = Bulk(opened.source, 7, 2_999_000), Bulk(opened.source, 0, 3)
+    if how == "not on this system":
+        monkeypatch.delattr(os, "copy_file_range", raising=False)
+    elif how == "not between these files":
+
+        def refuse(*_: object) -> int:
+            raise OSError(errno.EXDEV, "other file system")
+
+        monkeypatch.setattr(os, "copy_file_range", refuse, raising=False)
+    replace_file(str(tmp_path / "made"), [b"before", slices[0], b"between", b"", slices[1]])
+    assert (tmp_path / "made").read_bytes() == b"before" + data[7:2_999_007] + b"between" + data[:3]
+
+
+def test_a_slice_of_a_file_that_changed_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "source.dcm"
+    dk.write(IMAGE.assign(EncapsulatedDocument=bytes(200_000)), path)
+    ds = dk.read(path)
+    path.write_bytes(path.read_bytes()[:-5000])
+    with pytest.raises(SourceError, match="changed since it was read"):
+        dk.write(ds.assign(PatientID="x"), tmp_path / "made.dcm")
+    assert os.listdir(tmp_path) == ["source.dcm"]
+    missing = Bulk(MemorySource(b"abc"), 0, 5)
+    with pytest.raises(SourceError, match="5 bytes expected, 3 found"):
+        replace_file(str(tmp_path / "made"), [missing])
+    assert os.listdir(tmp_path) == ["source.dcm"]

@@ -16,12 +16,12 @@ def test_opened_volumes_have_the_accessor(tmp_path: Path) -> None:
     pytest.importorskip("scipy")
     plane = {"Rows": 2, "Columns": 2, "BitsAllocated": 16, "PixelSpacing": [1, 1], "PixelData": bytes(8)}
     axes = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
-    volume = dk.to_volume([dk.DataSet(plane, axes, ImagePositionPatient=[0, 0, z]) for z in (0, 3)])
+    volume = dk.to_volume([dk.DataSet(plane, **axes, ImagePositionPatient=[0, 0, z]) for z in (0, 3)])
     attrs = {name: value for name, value in volume.attrs.items() if isinstance(value, (str, int, float))}
     volume.assign_attrs(attrs).drop_attrs().rename("ct").to_netcdf(tmp_path / "v.nc", engine="scipy")
     code = (
         "import sys, xarray as xr; assert 'dicomkit' not in sys.modules;"
-        f"v = xr.open_dataset({str(tmp_path / 'v.nc')!r}, engine='scipy')['ct'];"
+        f"v = xr.open_dataset({str(tmp_path / 'v.nc')!r})['ct'];"
         "print(*v.dicom.affine.ravel())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

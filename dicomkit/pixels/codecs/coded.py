@@ -79,7 +79,13 @@ def check(coded: Coded, description: PixelDescription) -> tuple[str, ...]:
 
 
 def room(coded: Coded, description: PixelDescription, out: NDArray[Any] | None) -> NDArray[Any] | None:
-    """A view of ``out`` that a codec can decode into, or None where it gives another type."""
+    """A view of ``out`` that a codec can decode into, or None where it gives another type.
+
+    Examples
+    --------
+    >>> room(Coded("JPEG", 1, 2, 1, 12), PixelDescription(1, 2), np.empty((1, 2), np.int16)).dtype
+    dtype('uint16')
+    """
     kind = "i" if coded.signed else "u"
     if out is None or out.dtype.itemsize != coded.itemsize or not out.flags.c_contiguous:
         return None
@@ -87,7 +93,15 @@ def room(coded: Coded, description: PixelDescription, out: NDArray[Any] | None) 
 
 
 def run(decode: Callable[[], Result], name: str) -> Result:
-    """Call a foreign decoder; whatever it raises on bad bytes becomes a PixelError."""
+    """Call a foreign decoder; whatever it raises on bad bytes becomes a PixelError.
+
+    Examples
+    --------
+    >>> run(lambda: b"".decode("ascii") or 1 / 0, "odd")
+    Traceback (most recent call last):
+    ...
+    dicomkit.errors.PixelError: the odd data is broken: division by zero
+    """
     try:
         return decode()
     except (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
@@ -188,12 +202,24 @@ def samples_of(frame: NDArray[Any], description: PixelDescription, *, signed: bo
 
 
 def contiguous(array: NDArray[Any]) -> NDArray[Any]:
-    """Give an array in C order with the strides of its shape, which NumPy leaves open for axes of length 1."""
+    """Give an array in C order with the strides of its shape, which NumPy leaves open for axes of length 1.
+
+    Examples
+    --------
+    >>> contiguous(np.zeros((4, 4), np.uint8)[:, ::2]).strides
+    (2, 1)
+    """
     return np.ascontiguousarray(array).reshape(-1).reshape(array.shape)
 
 
 def encoded(encode: Callable[[], Result], name: str) -> Result:
-    """Call a foreign encoder; what it can't do becomes a PixelError."""
+    """Call a foreign encoder; what it can't do becomes a PixelError.
+
+    Examples
+    --------
+    >>> encoded(lambda: b"data", "JPEG")
+    b'data'
+    """
     try:
         return encode()
     except (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
@@ -201,7 +227,15 @@ def encoded(encode: Callable[[], Result], name: str) -> Result:
 
 
 def no_parameter(name: str, **given: object) -> None:
-    """Refuse parameters that an encoding doesn't have."""
+    """Refuse parameters that an encoding doesn't have.
+
+    Examples
+    --------
+    >>> no_parameter("RLE", quality=3)
+    Traceback (most recent call last):
+    ...
+    dicomkit.errors.PixelError: RLE has no quality; leave quality out
+    """
     for parameter, value in given.items():
         if value is not None:
             raise PixelError(f"{name} has no {parameter}", hint=f"leave {parameter} out")

@@ -138,6 +138,16 @@ def check_tiles(data: bytes, stream: Codestream) -> bool:
     ------
     PixelError
         If a tile is missing or runs past the end.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dicomkit.pixels.codecs.registry import encoder
+    >>> from dicomkit.pixels.description import PixelDescription
+    >>> uid = "1.2.840.10008.1.2.4.90"
+    >>> data = encoder(uid)(np.zeros((4, 4), np.uint8), PixelDescription(4, 4, transfer_syntax_uid=uid))
+    >>> check_tiles(data, read_header(data)), check_tiles(data[:-2], read_header(data))
+    (True, False)
     """
     position, seen = stream.first_tile, set()
     while data[position : position + 2] == b"\xff\x90":

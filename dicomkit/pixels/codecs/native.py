@@ -86,7 +86,14 @@ def encode(
 
 
 def settle(description: PixelDescription, length: int) -> PixelDescription:
-    """Correct a description by the length of a native value: "YBR_FULL_422" that is not subsampled."""
+    """Correct a description by the length of a native value: "YBR_FULL_422" that is not subsampled.
+
+    Examples
+    --------
+    >>> halved = PixelDescription(2, 2, samples_per_pixel=3, photometric_interpretation="YBR_FULL_422")
+    >>> settle(halved, 8).photometric_interpretation, settle(halved, 12).photometric_interpretation
+    ('YBR_FULL_422', 'YBR_FULL')
+    """
     if description.subsampled:
         full = replace(description, photometric_interpretation="YBR_FULL")
         if length * 8 >= full.frame_bits * full.number_of_frames:
@@ -118,6 +125,11 @@ def read_frame(
     ------
     PixelError
         If the value ends before the frame does.
+
+    Examples
+    --------
+    >>> read_frame(b"\\1\\2\\3\\4", PixelDescription(1, 2, number_of_frames=2), 1).array.tolist()
+    [[3, 4]]
     """
     description = settle(description, len(value))
     bits = description.frame_bits
