@@ -6,12 +6,13 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 
 from dicomkit.archive.answers import COMPUTED, answering, asks_about_group, wanted_keywords
 from dicomkit.archive.cards import Card, card_keywords, make_card
+from dicomkit.archive.encoded_answers import encoded_answering
 from dicomkit.archive.errors import ArchiveFullError, DuplicateInstanceError, NotUnderstoodError
 from dicomkit.archive.index import Index, Row
 from dicomkit.archive.place import DEFAULT_TEMPLATE, placing
@@ -111,6 +112,20 @@ class FolderArchive:
         """Give a data set for each match on the level of the query, with what it asks for."""
         self._flush()
         return islice(self._matches(query), offset, None if limit is None else offset + limit)
+
+    def search_encoded(self, query: Query, constants: Mapping[str, str]) -> Iterator[bytes] | None:
+        """Give the answers of a plain search in Explicit VR Little Endian; None where `search` has to be asked.
+
+        Parameters
+        ----------
+        constants
+            What every answer holds beside what was asked for, by keyword.
+        """
+        answer = encoded_answering(query, constants)
+        if answer is None:
+            return None
+        self._flush()
+        return (answer(row[0]) for row in self._index.groups(query))
 
     def _matches(self, query: Query) -> Iterator[DataSet]:
         """Give the answers, a batch at a time: what is told of groups is computed for those of a batch at once."""

@@ -23,25 +23,27 @@ _AT_ONCE = 64
 
 
 class FindRequest(NamedTuple):
-    """Who asks, in which information model."""
+    """Who asks, in which information model, and in which transfer syntax the answers go out."""
 
     sop_class_uid: str
     caller: Caller
+    transfer_syntax_uid: str
 
 
-def finding(search: Callable[[DataSet, FindRequest], Iterable[DataSet]]) -> Performer:
+def finding(search: Callable[[DataSet, FindRequest], Iterable[DataSet | bytes]]) -> Performer:
     """Make the performer of C-FIND.
 
     Parameters
     ----------
     search
-        Gives a data set for each match of an identifier. An error is answered as `failure_of` says.
+        Gives a data set for each match of an identifier, or its bytes in the transfer syntax of the answers. An error
+        is answered as `failure_of` says.
     """
 
     def perform(association: Association, message: Message) -> Operation:
         syntax = message.context.transfer_syntax
         data = yield from association.read_data(message.context)
-        request = FindRequest(message.context.abstract_syntax, caller_of(association))
+        request = FindRequest(message.context.abstract_syntax, caller_of(association), syntax)
         try:
             identifier = read(data, transfer_syntax=syntax)
             matches = iter((yield Offload(lambda: search(identifier, request))))
@@ -71,8 +73,8 @@ def is_cancelled(association: Association, message: Message) -> Operation:
     return arrived.command.get("MessageIDBeingRespondedTo") == message.command.get("MessageID")
 
 
-def _encoded(matches: Iterator[DataSet], syntax: str) -> list[bytes]:
-    return [to_bytes(match, syntax) for match in islice(matches, _AT_ONCE)]
+def _encoded(matches: Iterator[DataSet | bytes], syntax: str) -> list[bytes]:
+    return [match if isinstance(match, bytes) else to_bytes(match, syntax) for match in islice(matches, _AT_ONCE)]
 
 
 def _responses(association: Association, message: Message, batch: list[bytes]) -> list[Buffer]:

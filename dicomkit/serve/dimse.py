@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from dicomkit.archive.folder import FolderArchive
 from dicomkit.archive.protocol import Archive, StoredInstance
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse import asyncio_driver, blocking_driver
@@ -30,6 +31,7 @@ from dicomkit.net.timeouts import Timeouts
 from dicomkit.net.tls import Secure
 from dicomkit.query import MODELS, Query, from_identifier, model_of
 from dicomkit.standard.query_keys import LEVELS, UNIQUE_KEYS
+from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 
 IDENTIFIER_DOES_NOT_MATCH = 0xA900
 
@@ -258,9 +260,13 @@ def _destination(
     return destinations.get if isinstance(destinations, Mapping) else destinations
 
 
-def _searching(archive: Archive, ae: str) -> Callable[[DataSet, FindRequest], Iterator[DataSet]]:
-    def search(identifier: DataSet, request: FindRequest) -> Iterator[DataSet]:
+def _searching(archive: Archive, ae: str) -> Callable[[DataSet, FindRequest], Iterator[DataSet | bytes]]:
+    def search(identifier: DataSet, request: FindRequest) -> Iterator[DataSet | bytes]:
         query = _checked(from_identifier(identifier), request.sop_class_uid)
+        if request.transfer_syntax_uid == EXPLICIT_VR_LITTLE_ENDIAN and isinstance(archive, FolderArchive):
+            encoded = archive.search_encoded(query, {"RetrieveAETitle": ae})
+            if encoded is not None:
+                return encoded
         return (match.assign(RetrieveAETitle=ae) for match in archive.search(query))
 
     return search

@@ -57,3 +57,38 @@ def test_a_cut_element_is_not_sliced():
     whole = to_bytes(next(iter(ct_series(1, 8))).drop("PixelData"), EXPLICIT)
     assert sliced(whole)
     assert sliced(whole[:-2]) is None
+
+
+def test_encoded_answers_are_the_same_as_others(tmp_path):
+    from dicomkit import read
+    from dicomkit.archive import FolderArchive
+    from dicomkit.query import query
+    from dicomkit.samples import ct_series
+
+    with FolderArchive(tmp_path) as archive:
+        for ds in ct_series(3, 8):
+            archive.store(ds.assign(SpecificCharacterSet="ISO_IR 192", PatientName="Ĝi^Ä"))
+        asked = query(
+            "image", StudyInstanceUID=ds.StudyInstanceUID, return_keys=["PatientName", "Rows", "ImageComments"]
+        )
+        encoded = archive.search_encoded(asked, {"RetrieveAETitle": "X"})
+        found = [read(data, transfer_syntax="ExplicitVRLittleEndian").drop("RetrieveAETitle") for data in encoded]
+        assert found == list(archive.search(asked))
+        assert len(found) == 3
+        assert archive.search_encoded(query("image", PatientID="A"), {}) is None
+        assert archive.search_encoded(query("study"), {}) is None
+
+
+def test_an_encoded_answer_from_a_card_with_an_undefined_length():
+    from dicomkit import DataSet, read
+    from dicomkit.archive.encoded_answers import encoded_answering
+    from dicomkit.query import query
+
+    answer = encoded_answering(
+        query("image", StudyInstanceUID="1.2", return_keys=["PatientID"]), {"RetrieveAETitle": "X"}
+    )
+    sequence = bytes.fromhex("08001211 53510000 ffffffff fe ff 0d e0 00000000 fe ff dd e0 00000000".replace(" ", ""))
+    card = sequence + b"\x10\x00\x20\x00LO\x02\x00A1" + b"\x20\x00\x0d\x00UI\x04\x001.2\0"
+    found = read(answer(card), transfer_syntax="ExplicitVRLittleEndian")
+    assert (found.PatientID, found.StudyInstanceUID, found.RetrieveAETitle) == ("A1", "1.2", "X")
+    assert isinstance(found, DataSet)
