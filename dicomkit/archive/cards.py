@@ -14,7 +14,7 @@ from dicomkit.errors import DicomError
 from dicomkit.files.read import read
 from dicomkit.standard.attributes import tag_of
 from dicomkit.standard.query_keys import LEVELS, query_keys
-from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
+from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 from dicomkit.values.vr import VRS
 
 _MORE = (
@@ -61,7 +61,7 @@ def make_card(
     *,
     sop_class_uid: str | None = None,
     sop_instance_uid: str | None = None,
-    encoded: bytes | None = None,
+    attributes: bytes | None = None,
 ) -> Card:
     """Make the card of a data set.
 
@@ -69,9 +69,8 @@ def make_card(
     ----------
     sop_class_uid, sop_instance_uid
         What was announced, where something was.
-    encoded
-        The bytes that the data set was read from, where they are in Explicit VR Little Endian and without deviations;
-        the attributes are then taken over as they stand, which is quicker.
+    attributes
+        What `sliced` made of its bytes, where there is such a thing.
 
     Raises
     ------
@@ -96,7 +95,7 @@ def make_card(
         uids["StudyInstanceUID"],
         str(ds.get("PatientID") or ""),
         str(ds.get("Modality") or ""),
-        (sliced(encoded) if encoded is not None else None) or _attributes(ds),
+        _attributes(ds) if attributes is None else attributes,
     )
 
 
@@ -105,8 +104,25 @@ def _card_tags() -> frozenset[int]:
     return frozenset(tag_of(keyword) or 0 for keyword in card_keywords())
 
 
-def sliced(encoded: bytes) -> bytes | None:
+def is_plain(transfer_syntax_uid: str) -> bool:
+    """Tell whether data sets of a transfer syntax have their elements in Explicit VR Little Endian.
+
+    Examples
+    --------
+    >>> is_plain("1.2.840.10008.1.2.4.90"), is_plain("1.2.840.10008.1.2")
+    (True, False)
+    """
+    syntax = TransferSyntax.of(transfer_syntax_uid)
+    return not (syntax.implicit_vr or syntax.big_endian or syntax.deflated)
+
+
+def sliced(encoded: bytes, *, whole: bool = True) -> bytes | None:
     """Take the attributes of a card out of a data set in Explicit VR Little Endian; None where it isn't plain enough.
+
+    Parameters
+    ----------
+    whole
+        Whether it is the whole data set; otherwise it has to reach to the pixels.
 
     Examples
     --------
@@ -120,6 +136,7 @@ def sliced(encoded: bytes) -> bytes | None:
             return None
         group, element, vr, length = _header(encoded, position)
         if group >= _PIXELS:
+            whole = True
             break
         start = position
         position += 8
@@ -133,7 +150,7 @@ def sliced(encoded: bytes) -> bytes | None:
             return None
         if group << 16 | element in tags:
             parts.append(encoded[start:position])
-    return b"".join(parts)
+    return b"".join(parts) if whole else None
 
 
 def _attributes(ds: DataSet) -> bytes:

@@ -11,11 +11,11 @@ from contextlib import suppress
 from itertools import islice
 
 from dicomkit.archive.answers import COMPUTED, answering, asks_about_group, wanted_keywords
-from dicomkit.archive.cards import Card, card_keywords, make_card
+from dicomkit.archive.cards import Card, card_keywords, is_plain, make_card, sliced
 from dicomkit.archive.encoded_answers import encoded_answering
 from dicomkit.archive.errors import ArchiveFullError, DuplicateInstanceError, NotUnderstoodError
 from dicomkit.archive.index import Index, Row
-from dicomkit.archive.place import DEFAULT_TEMPLATE, placing
+from dicomkit.archive.place import DEFAULT_TEMPLATE, placing, template_keywords
 from dicomkit.archive.protocol import IRREGULAR, Buffer, Check, StoredInstance
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.outgoing import outgoing
@@ -29,13 +29,15 @@ from dicomkit.opening import Readable
 from dicomkit.query import Query, matcher
 from dicomkit.sources import Bulk
 from dicomkit.tables.find_files import find_files
+from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 
 INDEX_NAME = ".dicomkit-index.sqlite"
 _DIRTY_NAME = PREFIX + "pending"
 _HEAD = 1 << 17
 """How much of an instance is kept in memory while it is received, so that its header needn't be read again."""
+_FIRST_LOOK = 1 << 14
 _FLUSH_AFTER = 0.05
-_MOST_PENDING = 256
+_MOST_PENDING = 128
 _FIRST_BATCH = 32
 
 
@@ -95,6 +97,7 @@ class FolderArchive:
         self.min_free = min_free
         self.durable = durable
         self._place = placing(template)
+        self.card_is_enough = set(template_keywords(template)) <= set(card_keywords())
         os.makedirs(self.folder, exist_ok=True)
         self._index = Index(index or f"sqlite:///{os.path.join(self.folder, INDEX_NAME)}")
         self._pending: dict[str, Row] = {}
@@ -102,6 +105,7 @@ class FolderArchive:
         self._flushing = threading.Lock()
         self._wake = threading.Event()
         self._closed = False
+        self._last_note = 0.0
         self._thread: threading.Thread | None = None
         if os.path.exists(os.path.join(self.folder, _DIRTY_NAME)):
             self.reindex(only_new=True)
@@ -189,9 +193,12 @@ class FolderArchive:
         """
         if shutil.disk_usage(self.folder).free < self.min_free:
             raise ArchiveFullError("the disk of the archive is full")
-        if self.duplicates == "refuse" and self._row(sop_instance_uid) is not None:
+        if len(self._pending) >= _MOST_PENDING:  # here, where the peer still sends, it costs nobody time
+            self._flush()
+        known = self._row(sop_instance_uid)
+        if known is not None and self.duplicates == "refuse":
             raise DuplicateInstanceError("the instance is in the archive already")
-        return FolderReceipt(self, check, sop_class_uid, sop_instance_uid, transfer_syntax_uid, calling_ae)
+        return FolderReceipt(self, check, known, sop_class_uid, sop_instance_uid, transfer_syntax_uid, calling_ae)
 
     def store(self, instance: DataSet | Readable) -> StoredInstance:
         """Put an instance of one's own into the archive.
@@ -211,19 +218,24 @@ class FolderArchive:
             receipt.discard()
             raise
 
-    def put(self, file: NewFile, ds: DataSet, found: Card, transfer_syntax_uid: str, offset: int) -> StoredInstance:
-        """Give the file of an instance its place, and note its row."""
-        place = self._place(ds)
-        row = Row(found, transfer_syntax_uid, place, offset, file.size - offset)
+    def place(self, ds: DataSet) -> str:
+        """Return where the file of an instance goes, relative to the folder."""
+        return self._place(ds)
+
+    def put(self, file: NewFile, row: Row, known: Row | None) -> StoredInstance:
+        """Give the file of an instance its place, and note its row; ``known`` is that of the same instance before."""
         with self._lock:
-            known = self._row(found.sop_instance_uid) if self.duplicates != "replace" or self._pending else None
+            known = self._pending.get(row.card.sop_instance_uid) or known
             if known is not None and self.duplicates == "keep":
                 file.discard()
                 return self._stored(known)
             if known is not None and self.duplicates == "refuse":
                 raise DuplicateInstanceError("the instance is in the archive already")
+            file.commit(os.path.join(self.folder, row.path), durable=self.durable)
             self._note(row)
-        file.commit(os.path.join(self.folder, place), durable=self.durable)
+        if known is not None and known.path != row.path and not os.path.isabs(known.path):
+            with suppress(OSError):
+                os.unlink(os.path.join(self.folder, known.path))
         return self._stored(row)
 
     def _row(self, sop_instance_uid: str) -> Row | None:
@@ -237,17 +249,19 @@ class FolderArchive:
             with open(os.path.join(self.folder, _DIRTY_NAME), "wb"):
                 pass
         self._pending[row.card.sop_instance_uid] = row
+        self._last_note = time.monotonic()
         if self._thread is None:
             self._thread = threading.Thread(target=self._write_behind, name="dicomkit index", daemon=True)
             self._thread.start()
         self._wake.set()
 
     def _write_behind(self) -> None:
+        """Write the rows that wait once no more come: while they do, whoever brings them writes them."""
         while not self._closed:
             self._wake.wait()
             self._wake.clear()
-            if len(self._pending) < _MOST_PENDING and not self._closed:
-                time.sleep(_FLUSH_AFTER)
+            while not self._closed and (quiet := time.monotonic() - self._last_note) < _FLUSH_AFTER:
+                time.sleep(_FLUSH_AFTER - quiet)
             with suppress(Exception):  # the rows still wait then, and the next search says what is wrong
                 self._flush()
 
@@ -340,28 +354,40 @@ class FolderArchive:
 
 
 class FolderReceipt:
-    """An instance that streams into a file of the archive."""
+    """An instance that streams into a file of the archive, and is looked at as soon as its header is there."""
 
-    def __init__(self, archive: FolderArchive, check: Check | None, *announced: str) -> None:
+    def __init__(self, archive: FolderArchive, check: Check | None, known: Row | None, *announced: str) -> None:
         self._archive = archive
         self._check = check
+        self._known = known
         self._class, self._instance, self._syntax, calling_ae = announced
         self._file = NewFile(archive.folder)
         self._meta = received_meta(self._class, self._instance, self._syntax, source_ae=calling_ae)
         self._offset = len(self._meta)
         self._head = bytearray()
+        self._plain = archive.card_is_enough and is_plain(self._syntax)
+        self._seen: tuple[DataSet, bytes] | None = None
 
     def begin(self, meta: bytes) -> None:
         """Begin with a meta information of one's own."""
         self._meta, self._offset = meta, len(meta)
 
     def write(self, buffers: Sequence[Buffer]) -> None:
-        if len(self._head) < _HEAD:
+        if self._seen is None and len(self._head) < _HEAD:
             for buffer in buffers:
                 self._head += memoryview(buffer)[: max(_HEAD - len(self._head), 0)]
         if self._meta:
             buffers, self._meta = [self._meta, *buffers], b""
         self._file.write(buffers)
+        if self._plain and self._seen is None and len(self._head) >= _FIRST_LOOK:
+            self._look(whole=False)
+
+    def _look(self, *, whole: bool) -> None:
+        """Take the attributes from the head, where they stand there plainly."""
+        encoded = sliced(bytes(self._head), whole=whole)
+        if encoded is not None:
+            self._seen = read(encoded, transfer_syntax=EXPLICIT_VR_LITTLE_ENDIAN), encoded
+        self._plain = self._plain and not whole and len(self._head) < _HEAD
 
     def commit(self) -> StoredInstance:
         if self._meta:
@@ -372,21 +398,21 @@ class FolderReceipt:
             raise NotUnderstoodError(error.message, tag=error.tag, offset=error.offset) from error
         if self._check is not None:
             self._check(read(self._file.path))
-        found = make_card(ds, sop_class_uid=self._class, sop_instance_uid=self._instance, encoded=encoded)
-        return self._archive.put(self._file, ds, found, self._syntax, self._offset)
+        found = make_card(ds, sop_class_uid=self._class, sop_instance_uid=self._instance, attributes=encoded)
+        size = self._file.size - self._offset
+        row = Row(found, self._syntax, self._archive.place(ds), self._offset, size)
+        return self._archive.put(self._file, row, self._known)
 
     def _header(self) -> tuple[DataSet, bytes | None]:
-        """Read the attributes of the card, from memory where they all are there; and give their bytes if plain."""
-        with suppress(DicomError):
-            head = bytes(self._head)
-            ds = read(head, transfer_syntax=self._syntax, stop_before="PixelData")
-            if not ds.repairs:
-                syntax = ds.transfer_syntax
-                plain = not (syntax.implicit_vr or syntax.big_endian or syntax.deflated)
-                return ds, head if plain else None
-            if self._file.size == self._offset + len(self._head):
-                return ds, None
-        return read(self._file.path, only=card_keywords()), None
+        """Return the attributes by which it is found and placed, and their bytes where the head has them plainly."""
+        whole = self._file.size == self._offset + len(self._head)
+        if self._plain and self._seen is None:
+            self._look(whole=whole)
+        if self._seen is not None:
+            return self._seen
+        if whole:
+            return read(bytes(self._head), transfer_syntax=self._syntax, stop_before="PixelData"), None
+        return read(self._file.path, stop_before="PixelData"), None
 
     def discard(self) -> None:
         self._file.discard()

@@ -90,6 +90,7 @@ class Index:
             sa.event.listen(self._engine, "connect", _set_up_sqlite)
         self._instances = self._tables()
         self._lock = threading.Lock()
+        self._local = threading.local()
 
     def _tables(self) -> Table:
         sa = self._sa
@@ -212,11 +213,14 @@ class Index:
 
     def find(self, sop_uid: str) -> Row | None:
         """Return the row of an instance."""
-        with self._engine.connect() as connection:
-            found = connection.execute(
-                self._sa.select(self._instances).where(self._instances.c.sop_uid == sop_uid)
-            ).first()
-            return None if found is None else _row(found)
+        local = self._local
+        if not hasattr(local, "connection"):  # one for each thread, as this is asked for each instance that comes
+            local.connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            local.statement = self._sa.select(self._instances).where(
+                self._instances.c.sop_uid == self._sa.bindparam("uid")
+            )
+        found = local.connection.execute(local.statement, {"uid": sop_uid}).first()
+        return None if found is None else _row(found)
 
     def paths(self) -> Iterator[str]:
         """Give the paths of all instances."""

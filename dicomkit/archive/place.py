@@ -37,7 +37,7 @@ def placing(template: str = DEFAULT_TEMPLATE) -> Callable[[DataSet], str]:
     '__.._etc/20240101/_-1.2.3.dcm'
     """
     parts = template.split("/")
-    fields = [[name for _, name, _, _ in string.Formatter().parse(part) if name is not None] for part in parts]
+    fields = [template_keywords(part) for part in parts]
     for name in {name for names in fields for name in names}:
         if tag_of(name) is None:
             raise ValueFormatError(f"{name!r} in the template is no keyword of an attribute", hint="like {PatientID}")
@@ -51,6 +51,17 @@ def placing(template: str = DEFAULT_TEMPLATE) -> Callable[[DataSet], str]:
         return "/".join(path_part(part.format(**values), longest=4 * _LONGEST) for part in parts)
 
     return place
+
+
+def template_keywords(template: str) -> list[str]:
+    """List what stands in the braces of a template.
+
+    Examples
+    --------
+    >>> template_keywords("{PatientID}/{SOPInstanceUID}.dcm")
+    ['PatientID', 'SOPInstanceUID']
+    """
+    return [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
 
 
 def path_part(value: Any, *, longest: int = _LONGEST) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import logging
 import socket
 import ssl
 import threading
@@ -25,10 +27,11 @@ from dicomkit.dimse.steps import (
     Together,
     Write,
 )
-from dicomkit.net.errors import ConnectionFailedError, NetworkError, PeerTimeoutError, connection_failed
+from dicomkit.net.errors import NetworkError, PeerTimeoutError, connection_failed
 from dicomkit.net.tls import secured
 
-RECEIVE_BUFFER = 1 << 18
+FIRST_BUFFER, RECEIVE_BUFFER = 1 << 13, 1 << 18
+"""How much is read at once: little as long as little comes."""
 _MOST_BUFFERS = 512  # IOV_MAX is 1024 on Linux, less elsewhere
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 _QUEUED_RESULTS = 64
@@ -40,14 +43,15 @@ _GRACE = 0.2
 class SocketWire:
     """A connected socket, with the buffer that it is read into."""
 
-    __slots__ = ("_buffer", "_fresh", "_timeout", "plain", "remote", "sock")
+    __slots__ = ("_buffer", "_fresh", "_full", "_timeout", "plain", "remote", "sock")
 
     def __init__(self, sock: socket.socket, remote: str) -> None:
         self.sock = sock
         self.remote = remote
         self.plain = not isinstance(sock, ssl.SSLSocket)
         self._fresh = not self.plain
-        self._buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self._buffer = memoryview(bytearray(FIRST_BUFFER))
+        self._full = False
         self._timeout: float | None = -1
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -65,7 +69,10 @@ class SocketWire:
         try:
             if self.plain and _QUICKACK is not None:  # or stock servers answer 40 ms late
                 self.sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            if self._full and len(self._buffer) < RECEIVE_BUFFER:
+                self._buffer = memoryview(bytearray(RECEIVE_BUFFER))
             count = self.sock.recv_into(self._buffer)
+            self._full = count == len(self._buffer)
             if self._fresh and not count:
                 raise ConnectionResetError("it was closed")
             self._fresh = False
@@ -232,15 +239,15 @@ class SocketServer:
     """Listens in one thread, and runs an operation in a thread of its own for each connection."""
 
     def __init__(self, step: Serve) -> None:
+        self._step = step
         try:
             self._listener = socket.create_server((step.host, step.port), backlog=128)
         except OSError as error:
-            raise ConnectionFailedError(f"can't listen on {step.host}:{step.port}: {error}") from error
+            raise connection_failed(error, step.host, step.port, doing="can't listen on") from error
         self.host, self.port = self._listener.getsockname()[:2]
-        self._step = step
-        self._threads: set[threading.Thread] = set()
-        self._wires: dict[threading.Thread, SocketWire] = {}
-        self._lock = threading.Lock()
+        self._wires: dict[int, SocketWire] = {}
+        self._working = 0
+        self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._accept, name=f"dicomkit server {self.port}", daemon=True)
         self._thread.start()
 
@@ -250,59 +257,60 @@ class SocketServer:
                 sock, address = self._listener.accept()
             except OSError:
                 return
-            with self._lock:
-                full = len(self._threads) >= self._step.most
+            with self._changed:
+                full = self._working >= self._step.most
+                self._working += not full
             if full:
                 sock.close()
-                continue
-            thread = threading.Thread(target=self._work, args=(sock, address), name="dicomkit association", daemon=True)
-            with self._lock:
-                self._threads.add(thread)
-            thread.start()
+            else:
+                _thread.start_new_thread(
+                    self._work, (sock, address)
+                )  # quicker than a Thread, which waits for its start
 
     def _work(self, sock: socket.socket, address: tuple[Any, ...]) -> None:
-        this, step = threading.current_thread(), self._step
+        this, step = threading.get_ident(), self._step
         try:
             if step.secure is not None:
                 sock.settimeout(step.handshake)
                 sock = secured(sock, step.secure, server_side=True)
             wire = SocketWire(sock, f"{address[0]}:{address[1]}")
-            with self._lock:
+            with self._changed:
                 self._wires[this] = wire
             run(step.provider(wire, (address[0], address[1])))
         except (NetworkError, OSError):
             pass  # the operation has told its listener
+        except Exception:
+            logging.getLogger("dicomkit.dimse").exception("an association ended by a fault of its provider")
         finally:
-            with self._lock:
-                self._threads.discard(this)
-                self._wires.pop(this, None)
             with suppress(OSError):
                 sock.close()
+            with self._changed:
+                self._wires.pop(this, None)
+                self._working -= 1
+                self._changed.notify_all()
 
     def abandon(self) -> None:
         """Listen no more, and end the associations that there are, without waiting."""
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        with self._lock:
+        self._close_listener()
+        with self._changed:
             working = list(self._wires.values())
         for wire in working:
             wire.abandon(b"")
 
     def stop(self, timeout: float = 5.0) -> None:
         """Listen no more, let the associations end that are about to, end the others, and wait for their threads."""
+        self._close_listener()
+        self._thread.join(timeout)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._working, _GRACE)
+        self.abandon()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._working, timeout)
+
+    def _close_listener(self) -> None:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(timeout)
-        with self._lock:
-            threads = list(self._threads)
-        deadline = time.monotonic() + _GRACE
-        for thread in threads:
-            thread.join(max(deadline - time.monotonic(), 0))
-        self.abandon()
-        for thread in threads:
-            thread.join(timeout)
 
 
 _PERFORM: Mapping[type, Callable[[Any], Any]] = {

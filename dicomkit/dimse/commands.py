@@ -5,12 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 from dicomkit.display.text import one_line, shorten
 from dicomkit.errors import MissingElementError, ValueFormatError
 from dicomkit.net.errors import ProtocolError
-from dicomkit.standard.attributes import attribute, tag_of
+from dicomkit.standard.attributes import attribute, tag_of, vr_table
 from dicomkit.standard.dimse_commands import command_field, command_name
 from dicomkit.values.tag import Tag
 
@@ -258,9 +259,9 @@ _CODECS: Mapping[str, tuple[Callable[[Any], bytes], Callable[[bytes], Value]]] =
 def _elements() -> Mapping[str, tuple[int, Callable[[Any], bytes]]]:
     """Give the element number of each keyword of group 0000, and what writes its value."""
     table = {}
-    for number in range(2, 0x6000):
+    for number in takewhile((0x10000).__gt__, sorted(vr_table())):
         entry = attribute(number)
-        if entry is not None and entry.keyword:
+        if number > 1 and entry is not None and entry.keyword:
             table[entry.keyword] = number, _CODECS.get(entry.vr, (_write_text, _read_text))[0]
     return table
 

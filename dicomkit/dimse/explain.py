@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS = ("id", "abstract syntax", "result", "transfer syntax", "hint")
+_TEXT_WIDTH = 160
 _HINTS = {
     "user rejection": "the peer is not set up to take this from us",
     "no reason (provider rejection)": "ask who runs the peer",
@@ -72,14 +73,29 @@ class Explanation:
             for context in self.contexts
         ]
 
+    def _shown(self) -> list[list[object]]:
+        """The rows with what was refused before the rest, in as few words as will do."""
+        refused_first = sorted(self._rows(), key=lambda row: bool(row[3]))
+        return [
+            [
+                number,
+                _brief(str(name)),
+                str(result).replace("acceptance", "accepted").removesuffix(" (provider rejection)"),
+                syntax,
+                hint,
+            ]
+            for number, name, result, syntax, hint in refused_first
+        ]
+
     def __repr__(self) -> str:
         title = f"<{self.peer}: {len(self.accepted)} of {len(self.contexts)} contexts accepted>"
         facts = "\n".join(f"{name}: {value}" for name, value in self.facts)
-        return "\n".join((title, facts, table_text(_COLUMNS, self._rows(), max_rows=MOST_CONTEXTS)))
+        rows = table_text(_COLUMNS, self._shown(), max_rows=MOST_CONTEXTS, width=_TEXT_WIDTH)
+        return "\n".join((title, facts, rows))
 
     def _repr_html_(self) -> str:
         title = f"{self.peer}: {len(self.accepted)} of {len(self.contexts)} contexts accepted"
-        return stack(card(title, self.facts), table(_COLUMNS, self._rows(), max_rows=MOST_CONTEXTS))
+        return stack(card(title, self.facts), table(_COLUMNS, self._shown(), max_rows=MOST_CONTEXTS))
 
 
 def explain_association(
@@ -147,6 +163,11 @@ def _explained(association: Association) -> Explanation:
         ("roles", ", ".join(f"{_name(role.sop_class)}" for role in answer.user.roles) or "as by default"),
     )
     return Explanation(association.remote, tuple(context_outcomes(request, answer)), facts)
+
+
+def _brief(name: str) -> str:
+    """Leave out of a name what all of its kind have."""
+    return name.replace("Query/Retrieve Information Model - ", "").replace(" SOP Class", "")
 
 
 def _name(uid: str) -> str:

@@ -6,11 +6,17 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from dicomkit.dataset.dataset import DataSet
+from dicomkit.display.html import table
+from dicomkit.display.text import table_text
+from dicomkit.values.dates import Date
+from dicomkit.values.tag import Tag
+from dicomkit.values.times import Time
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 100
+_SHOWN_AS_TEXT = 20
 _NOT_SHOWN = ("SpecificCharacterSet", "QueryRetrieveLevel", "RetrieveAETitle", "InstanceAvailability")
 
 
@@ -124,13 +130,39 @@ class Matches(Sequence[DataSet]):
         return to_table(self._all(), [keyword for keyword in keywords if keyword not in _NOT_SHOWN])
 
     def __repr__(self) -> str:
-        return (
-            f"<{len(self)} matches>\n{self.to_table().head(20).to_string(max_colwidth=32)}"
-            if len(self)
-            else "<no matches>"
-        )
+        if not len(self):
+            return "<no matches>"
+        columns, rows = self._cells()
+        return f"<{self._count}>\n" + table_text(columns, rows, max_rows=_SHOWN_AS_TEXT)
 
     def _repr_html_(self) -> str:
-        table = self.to_table()
-        more = f"<p>{len(table) - _SHOWN} more</p>" if len(table) > _SHOWN else ""
-        return f"<p>{len(table)} matches</p>" + table.head(_SHOWN).to_html(border=0, max_cols=None) + more
+        columns, rows = self._cells()
+        return str(table(columns, rows, caption=self._count, max_rows=_SHOWN)) if rows else "<p>no matches</p>"
+
+    @property
+    def _count(self) -> str:
+        return f"{len(self):,} match{'' if len(self) == 1 else 'es'}"
+
+    def _cells(self) -> tuple[list[str], list[list[object]]]:
+        """The columns that hold anything, UIDs after the others, and the values as the data sets write them."""
+        matches = self._all()
+        found = {tag: None for match in matches for tag in match if tag.keyword and tag.keyword not in _NOT_SHOWN}
+        rows = [[_shown(match, tag) for tag in found] for match in matches]
+        filled = [number for number, _ in enumerate(found) if any(row[number] for row in rows)]
+        names = [tag.keyword for tag in found]
+        order = sorted(filled, key=lambda number: names[number].endswith("UID"))
+        return [names[number] for number in order], [[row[number] for number in order] for row in rows]
+
+
+def _shown(match: DataSet, tag: Tag) -> str | int | None:
+    """A value in a cell."""
+    if tag not in match:
+        return None
+    value = match[tag]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, Date) and value.is_valid and value.day:
+        return str(value.to_date())
+    if isinstance(value, Time) and value.is_valid:
+        return str(value.to_time().replace(microsecond=0))
+    return match.element(tag).text or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
@@ -11,12 +12,15 @@ from dicomkit.display.text import table_text
 from dicomkit.errors import DicomError
 from dicomkit.net.printable import printable
 from dicomkit.standard.statuses import Status
+from dicomkit.standard.uids import uid_entry
 from dicomkit.values.transfer_syntax import TransferSyntax
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS = ("source", "SOPClassUID", "SOPInstanceUID", "transfer_syntax", "outcome", "reason", "bytes", "seconds")
+_SHOWN_COLUMNS = ("outcome", "reason", "file", "SOP class", "SOP instance", "transfer syntax", "bytes", "ms")
+_SHOWN, _SHOWN_AS_TEXT = 20, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +171,29 @@ class StoreReport(Sequence[Outcome]):
         return pd.DataFrame(_rows(self.outcomes), columns=list(_COLUMNS))
 
     def __repr__(self) -> str:
-        shown = (self.failed or self.outcomes)[:10]
-        rows = [[str(cell) for cell in row[:1] + row[2:6]] for row in _rows(shown)]
-        return f"<StoreReport: {self._summary}>\n" + table_text([_COLUMNS[0], *_COLUMNS[2:6]], rows)
+        return f"<StoreReport: {self._summary}>\n" + table_text(*self._cells(), max_rows=_SHOWN_AS_TEXT)
 
     def _repr_html_(self) -> str:
-        return table(_COLUMNS, _rows(self.outcomes), caption=self._summary)
+        return table(*self._cells(), caption=self._summary, max_rows=_SHOWN)
+
+    def _cells(self) -> tuple[list[str], list[list[object]]]:
+        """The columns that hold anything, and the rows, what failed before the rest."""
+        order = sorted(self.outcomes, key=lambda outcome: (outcome.is_stored, outcome.kind == "stored"))
+        rows = [
+            [
+                outcome.kind,
+                printable(outcome.reason, 200),
+                os.path.basename(outcome.source),
+                _class_name(outcome.sop_class_uid),
+                outcome.sop_instance_uid,
+                _syntax_name(outcome.transfer_syntax_uid) + (" (converted)" if outcome.converted else ""),
+                outcome.size,
+                round(outcome.seconds * 1e3, 1),
+            ]
+            for outcome in order
+        ]
+        filled = [number for number in range(len(_SHOWN_COLUMNS)) if any(row[number] for row in rows)]
+        return [_SHOWN_COLUMNS[number] for number in filled], [[row[number] for number in filled] for row in rows]
 
     @property
     def _summary(self) -> str:
@@ -181,13 +202,22 @@ class StoreReport(Sequence[Outcome]):
         return f"{len(self.stored)} of {len(self)} stored, {size}"
 
 
+def _syntax_name(uid: str) -> str:
+    return TransferSyntax.of(uid).name if uid else ""
+
+
+def _class_name(uid: str) -> str:
+    entry = uid_entry(uid)
+    return entry.name if entry else printable(uid)
+
+
 def _rows(outcomes: Iterable[Outcome]) -> list[list[object]]:
     return [
         [
             outcome.source,
             outcome.sop_class_uid,
             outcome.sop_instance_uid,
-            TransferSyntax.of(outcome.transfer_syntax_uid).name if outcome.transfer_syntax_uid else "",
+            _syntax_name(outcome.transfer_syntax_uid),
             outcome.kind,
             printable(outcome.reason, 200),
             outcome.size,

@@ -17,6 +17,7 @@ import cases_frame
 import cases_header
 import cases_import
 import cases_json
+import cases_network
 import cases_pixels
 import cases_render
 import cases_scan
@@ -27,7 +28,19 @@ from peers import versions
 from report import page
 from timing import Case, Outcome, measure
 
-GROUPS = ("header", "scan", "volume", "frame", "render", "encoding", "pixels", "writing", "deidentify", "import")
+GROUPS = (
+    "header",
+    "scan",
+    "volume",
+    "frame",
+    "render",
+    "encoding",
+    "pixels",
+    "writing",
+    "deidentify",
+    "network",
+    "import",
+)
 
 
 def main() -> int:
@@ -71,13 +84,15 @@ def _outcomes(folder: Path, options: argparse.Namespace) -> Iterator[Outcome]:
 def _cases(folder: Path, options: argparse.Namespace, wanted: tuple[str, ...]) -> Iterator[Case]:
     """Make the data of a group just before it is measured."""
     slices, size = _size(options.quick)
-    if "header" in wanted or "volume" in wanted:
+    if "header" in wanted or "volume" in wanted or "network" in wanted:
         series = _series(folder / "series", slices, size)
         if "header" in wanted:
             yield from cases_header.cases(series)
         if "volume" in wanted:
             cases_volume.check(series)
             yield from cases_volume.cases(series)
+        if "network" in wanted:
+            yield from cases_network.cases(series, folder / "network")
     if "scan" in wanted:
         files = _series(folder / "scan", 100 if options.quick else 2000, 96)
         large = folder / "scan-large" if options.full else None
