@@ -263,9 +263,7 @@ class SocketServer:
             if full:
                 sock.close()
             else:
-                _thread.start_new_thread(
-                    self._work, (sock, address)
-                )  # quicker than a Thread, which waits for its start
+                _thread.start_new_thread(self._work, (sock, address))  # a Thread would wait for its start
 
     def _work(self, sock: socket.socket, address: tuple[Any, ...]) -> None:
         this, step = threading.get_ident(), self._step

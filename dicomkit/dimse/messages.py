@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias
 
 from dicomkit.dimse.steps import Buffer
 from dicomkit.net.errors import ProtocolError
@@ -19,7 +19,6 @@ CHUNK = 1 << 20
 """How much of a data set is in memory at a time."""
 
 
-@runtime_checkable
 class Stored(Protocol):
     """Bytes that stay where they are until they are read, as a slice of a file."""
 
@@ -112,10 +111,13 @@ def _chunks(data: Sendable, step: int) -> Iterator[tuple[Buffer, bool]]:
                 del waiting[:step]
         yield bytes(waiting), True
         return
-    size = len(data) if isinstance(data, Stored) else memoryview(data).nbytes
+    size = len(data)
     for start in range(0, size or 1, step):
         length = min(step, size - start)
-        chunk = data.read(start, length) if isinstance(data, Stored) else memoryview(data)[start : start + length]
+        if isinstance(data, (bytes, bytearray, memoryview)):
+            chunk: Buffer = memoryview(data)[start : start + length]
+        else:
+            chunk = data.read(start, length)
         if len(chunk) != length:
             raise ProtocolError(f"a data set of {size} bytes ended after {start + len(chunk)}")
         yield chunk, start + length >= size

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from dicomkit.dataset.dataset import DataSet
-from dicomkit.dimse.messages import Sendable, Stored, Stream
+from dicomkit.dimse.messages import Sendable, Stream
 from dicomkit.encoding.writer import iter_bytes
 from dicomkit.errors import DicomError, ValueFormatError
 from dicomkit.files.read import read
@@ -77,7 +77,7 @@ class Outgoing:
         whole = (
             b"".join(data.pieces)
             if isinstance(data, Stream)
-            else (data.read(0, len(data)) if isinstance(data, Stored) else bytes(data))
+            else (bytes(data) if isinstance(data, (bytes, bytearray, memoryview)) else data.read(0, len(data)))
         )
         return read(whole, transfer_syntax=self.transfer_syntax_uid)
 

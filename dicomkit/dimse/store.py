@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.association import Association
 from dicomkit.dimse.commands import MEDIUM, Command, command
-from dicomkit.dimse.messages import CHUNK, Sendable, Stored, Stream
+from dicomkit.dimse.messages import CHUNK, Sendable, Stream
 from dicomkit.dimse.negotiation import Context
 from dicomkit.dimse.outgoing import Outgoing, Source, outgoing
 from dicomkit.dimse.pool import Target, using
@@ -284,7 +284,7 @@ def prepare(
         converted = transcode(instance.to_dataset(), context.transfer_syntax)
         return Prepared(instance, context, outgoing(converted).data())
     data = instance.data()
-    if isinstance(data, Stored) and len(data) <= CHUNK:
+    if not isinstance(data, (bytes, bytearray, memoryview, Stream)) and len(data) <= CHUNK:
         data = data.read(0, len(data))
     return Prepared(instance, context, data)
 
