@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,8 +23,8 @@ from dicomkit.dimse.store_report import Outcome, Progress, StoreReport
 from dicomkit.errors import DicomError
 from dicomkit.net.errors import ContextNotAcceptedError, NetworkError
 from dicomkit.net.events import OnEvent
-from dicomkit.pixels.transcode import transcode
 from dicomkit.standard.statuses import status
+from dicomkit.tables.find_files import find_files
 from dicomkit.values.uid import UID
 
 BATCH = 1000
@@ -95,8 +96,8 @@ def store(
     peer
         A Peer, or a pool of associations with one (`connect`).
     instances
-        A path, DataSet, bytes of a file, or `Outgoing`; or many of them, also from a generator. They are read as they
-        are sent.
+        A path, folder, DataSet, bytes of a file, or `Outgoing`; or many of them, also from a generator. They are read
+        as they are sent.
     convert
         Whether an instance may be converted, without loss, where the peer doesn't take it as it is.
     transfer_syntaxes
@@ -150,7 +151,24 @@ def _many(instances: Any) -> tuple[Iterator[Source], int | None]:
         instances = list(dict.fromkeys(instances.path))
     single = isinstance(instances, (str, bytes, DataSet, Outgoing)) or hasattr(instances, "__fspath__")
     sources = [instances] if single or not isinstance(instances, Iterable) else instances
-    return iter(sources), len(sources) if isinstance(sources, Sequence) else None
+    if not isinstance(sources, Sequence):
+        return _files_of(sources), None
+    if any(map(_is_folder, sources)):
+        sources = list(_files_of(sources))
+    return iter(sources), len(sources)
+
+
+def _files_of(sources: Iterable[Source]) -> Iterator[Source]:
+    """Give the files of folders in place of them."""
+    for source in sources:
+        if _is_folder(source):
+            yield from find_files(source)  # type: ignore[arg-type]
+        else:
+            yield source
+
+
+def _is_folder(source: Source) -> bool:
+    return isinstance(source, (str, os.PathLike)) and os.path.isdir(source)
 
 
 def _store_batch(
@@ -281,6 +299,8 @@ def prepare(
         association.context_for(instance.sop_class_uid)  # says what is refused, where all is
         raise ContextNotAcceptedError(instance.sop_class_uid, instance.transfer_syntax_uid, association.remote)
     if context.transfer_syntax != instance.transfer_syntax_uid:
+        from dicomkit.pixels.transcode import transcode  # here, because it takes longer to import than all the rest
+
         converted = transcode(instance.to_dataset(), context.transfer_syntax)
         return Prepared(instance, context, outgoing(converted).data())
     data = instance.data()

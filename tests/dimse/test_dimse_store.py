@@ -96,6 +96,13 @@ def test_sources_of_every_kind(driver, files, tmp_path):
 
 
 @both
+def test_a_folder(driver, files, tmp_path):
+    with serving(driver, tmp_path / "out") as peer:
+        assert len(driver.run(store(peer, tmp_path / "in")).stored) == len(files)
+        assert len(driver.run(store(peer, [str(tmp_path / "in" / "patient0"), files[-1]])).stored) == 4
+
+
+@both
 def test_what_can_not_be_sent_is_in_the_report(driver, files, tmp_path):
     nonsense = tmp_path / "nonsense"
     nonsense.write_bytes(b"nonsense" * 100)
