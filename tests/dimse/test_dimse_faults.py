@@ -11,7 +11,7 @@ from pathlib import Path
 
 import peers
 import pytest
-from dimse_drivers import DRIVERS, LOCALHOST, files_in, serving, storage
+from dimse_drivers import BLOCKING, DRIVERS, LOCALHOST, files_in, serving, storage
 from faulty_proxy import TO_CLIENT, TO_SERVER, Fault, faulty_proxy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -49,7 +49,8 @@ def test_a_store_that_is_spoilt_at_its_bytes(driver, direction, fault, tmp_path)
     with serving(driver, out, timeouts=QUICK) as peer:
         length = exchange_length(driver, peer, path, direction)
         instant = fault in ("cut_after", "reset")
-        places = range(0, length, 1 if instant and length < 700 else max(length // (150 if instant else 24), 1))
+        every = fault == "cut_after" and driver is BLOCKING
+        places = range(0, length, 1 if every else max(length // (150 if instant else 24), 1))
 
         def spoil(place: int) -> None:
             options = {"cut_after": place, "reset": True} if fault == "reset" else {fault: place}

@@ -422,7 +422,13 @@ def test_from_dcmtk(driver, files, tmp_path):
 @needs("storescu")
 @pytest.mark.parametrize(
     ("options", "kind"),
-    [(("-usr", "jane"), 1), (("-usr", "jane", "-pwd", "right"), 2), (("--saml", "FILE"), 4), (("--jwt", "FILE"), 5)],
+    [
+        (("-usr", "jane"), 1),
+        (("-usr", "jane", "-pwd", "right"), 2),
+        (("-kt", "FILE"), 3),
+        (("--saml", "FILE"), 4),
+        (("--jwt", "FILE"), 5),
+    ],
 )
 def test_user_identities_of_dcmtk(driver, files, tmp_path, options, kind):
     seen = []
