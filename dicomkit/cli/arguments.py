@@ -6,6 +6,8 @@ import argparse
 from typing import Any
 
 from dicomkit._version import __version__
+from dicomkit.cli.network_arguments import EXAMPLES as NETWORK_EXAMPLES
+from dicomkit.cli.network_arguments import add_network
 
 EXAMPLES = """examples:
   dicomkit scan data/                                  what is in a folder, one line per series
@@ -35,8 +37,8 @@ def parser() -> argparse.ArgumentParser:
     """
     made = argparse.ArgumentParser(
         prog="dicomkit",
-        description="Look at DICOM files as tables, trees and pictures; convert, check and de-identify them.",
-        epilog=EXAMPLES,
+        description="DICOM files as tables, trees and pictures; convert, check, de-identify, send and get them.",
+        epilog=EXAMPLES + NETWORK_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--version", action="version", version=f"dicomkit {__version__}")
@@ -89,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("--series", metavar="UID", help="only this series")
     explain.add_argument("--out", metavar="FILE.png", help="write a plot of steps and offsets")
     _add_exchange(commands)
+    add_network(commands)
     return made
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dicomkit as dk
-from dicomkit.cli import exchange
+from dicomkit.cli import exchange, network
 from dicomkit.cli.printing import frame_text, terminal_width, write_frame
 from dicomkit.errors import ValueFormatError
 
@@ -178,4 +178,5 @@ COMMANDS: dict[str, Callable[[Namespace], Iterator[str]]] = {
     "montage": montage,
     "explain": explain,
     **exchange.COMMANDS,
+    **network.COMMANDS,
 }

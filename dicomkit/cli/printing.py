@@ -22,7 +22,9 @@ def terminal_width() -> int:
     return max(40, shutil.get_terminal_size((PIPE_WIDTH, 24)).columns)
 
 
-def frame_text(frame: pd.DataFrame, *, max_rows: int = 200, columns: Sequence[str] | None = None) -> str:
+def frame_text(
+    frame: pd.DataFrame, *, max_rows: int = 200, columns: Sequence[str] | None = None, width: int | None = None
+) -> str:
     """Write a DataFrame as a table of text; columns without any value are left out.
 
     Parameters
@@ -32,10 +34,12 @@ def frame_text(frame: pd.DataFrame, *, max_rows: int = 200, columns: Sequence[st
         Rows to write; one more line says how many are left out.
     columns : sequence of str, optional
         Which columns; by default all that hold anything.
+    width : int, optional
+        Cells of a line; by default those of the terminal.
     """
     names = [str(name) for name in (frame.columns if columns is None else columns) if frame[name].notna().any()]
     cells = [[_cell(value) for value in frame[name]] for name in names]
-    return table_text(names, list(zip(*cells, strict=True)), max_rows=max_rows, width=terminal_width())
+    return table_text(names, list(zip(*cells, strict=True)), max_rows=max_rows, width=width or terminal_width())
 
 
 def _cell(value: Any) -> Any:

@@ -71,11 +71,9 @@ def encapsulate(frames: Iterable[bytes], *, fragment_size: int | None = None, ta
         lengths.append(len(frame))
         size = fragment_size or max(len(frame), 1)
         pieces = [frame[start : start + size] for start in range(0, len(frame), size)] if len(frame) > size else [frame]
-        if len(pieces[-1]) % 2:
-            pieces[-1] += b"\0"
         split = split or len(pieces) > 1
         parts += pieces
-        position += sum(8 + len(piece) for piece in pieces)
+        position += sum(8 + len(piece) + len(piece) % 2 for piece in pieces)
     fits = not offsets or offsets[-1] < _LIMIT
     if table == "auto":
         table = "basic" if fits else "none" if split else "extended"

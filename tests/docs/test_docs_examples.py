@@ -10,7 +10,9 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("page", ["json_and_xml.md", "validation.md", "filesets.md", "deidentification.md", "writing.md"])
+@pytest.mark.parametrize(
+    "page", ["json_and_xml.md", "validation.md", "filesets.md", "deidentification.md", "writing.md", "networking.md"]
+)
 def test_examples(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     test = doctest.DocTestParser().get_doctest(text, {}, page, page, 0)

@@ -21,6 +21,7 @@ ANSWERS = {
     ("B603", "dicomkit/tables/workers.py"): (1, "this Python with a module of ours; nothing of it is input"),
     ("B403", "dicomkit/deidentification/folder.py"): (1, "asks whether a profile can be pickled; unpickles nothing"),
     ("B104", "dicomkit/serve/dimse.py"): (2, "compares with what the caller chose; listens on loopback by default"),
+    ("B105", "dicomkit/cli/network.py"): (1, "no passcode: the default of one that isn't given"),
     ("B105", "dicomkit/web/media_types.py"): (1, "a token of RFC 9110, in the sense of grammar"),
 }
 
