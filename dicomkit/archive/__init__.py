@@ -4,6 +4,7 @@ from dicomkit.archive.errors import (
     ArchiveError,
     ArchiveFullError,
     DuplicateInstanceError,
+    IndexFailedError,
     MismatchError,
     NotUnderstoodError,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "ArchiveFullError",
     "DuplicateInstanceError",
     "FolderArchive",
+    "IndexFailedError",
     "MemoryArchive",
     "MismatchError",
     "NotUnderstoodError",

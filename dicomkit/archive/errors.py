@@ -17,6 +17,12 @@ class ArchiveFullError(ArchiveError):
     status = 0xA700
 
 
+class IndexFailedError(ArchiveError):
+    """Its database can't be read or written."""
+
+    status = 0xA700
+
+
 class DuplicateInstanceError(ArchiveError):
     """It is there already, and the archive was told to refuse it then."""
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain, islice
+from typing import NamedTuple
 
 from dicomkit.archive.answers import COMPUTED, answering, asks_about_group, wanted_keywords
 from dicomkit.archive.cards import Card, card_keywords, is_plain, make_card, sliced
@@ -22,7 +25,7 @@ from dicomkit.dimse.outgoing import outgoing
 from dicomkit.display.html import Markup, card
 from dicomkit.encoding.file_meta import received_meta
 from dicomkit.encoding.writer import iter_part10
-from dicomkit.errors import DicomError
+from dicomkit.errors import DicomError, SourceError
 from dicomkit.files.read import read
 from dicomkit.new_file import PREFIX, NewFile
 from dicomkit.opening import Readable
@@ -39,6 +42,8 @@ _FIRST_LOOK = 1 << 14
 _FLUSH_AFTER = 0.05
 _MOST_PENDING = 128
 _FIRST_BATCH = 32
+_LOCKS = 64
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class FolderArchive:
@@ -101,13 +106,16 @@ class FolderArchive:
         os.makedirs(self.folder, exist_ok=True)
         self._index = Index(index or f"sqlite:///{os.path.join(self.folder, INDEX_NAME)}")
         self._pending: dict[str, Row] = {}
+        self._expected = self._written = 0
+        self._mark = os.path.join(self.folder, f"{_DIRTY_NAME}-{secrets.token_hex(4)}")
         self._lock = threading.RLock()
+        self._of_uid = tuple(threading.Lock() for _ in range(_LOCKS))
         self._flushing = threading.Lock()
         self._wake = threading.Event()
         self._closed = False
         self._last_note = 0.0
         self._thread: threading.Thread | None = None
-        if os.path.exists(os.path.join(self.folder, _DIRTY_NAME)):
+        if self._marks():
             self.reindex(only_new=True)
 
     # ---- asking ------------------------------------------------------------------------------------------------
@@ -126,7 +134,7 @@ class FolderArchive:
             What every answer holds beside what was asked for, by keyword.
         """
         answer = encoded_answering(query, constants)
-        if answer is None:
+        if answer is None or not self._index.decides(query):
             return None
         self._flush()
         return (answer(row[0]) for row in self._index.groups(query))
@@ -195,10 +203,11 @@ class FolderArchive:
             raise ArchiveFullError("the disk of the archive is full")
         if len(self._pending) >= _MOST_PENDING:  # here, where the peer still sends, it costs nobody time
             self._flush()
-        known = self._row(sop_instance_uid)
-        if known is not None and self.duplicates == "refuse":
+        written = self._written  # before looking: rows that are written meanwhile make it look again
+        before = _Before(self._present(sop_instance_uid), written)
+        if before.row is not None and self.duplicates == "refuse":
             raise DuplicateInstanceError("the instance is in the archive already")
-        return FolderReceipt(self, check, known, sop_class_uid, sop_instance_uid, transfer_syntax_uid, calling_ae)
+        return FolderReceipt(self, check, before, sop_class_uid, sop_instance_uid, transfer_syntax_uid, calling_ae)
 
     def store(self, instance: DataSet | Readable) -> StoredInstance:
         """Put an instance of one's own into the archive.
@@ -222,38 +231,60 @@ class FolderArchive:
         """Return where the file of an instance goes, relative to the folder."""
         return self._place(ds)
 
-    def put(self, file: NewFile, row: Row, known: Row | None) -> StoredInstance:
-        """Give the file of an instance its place, and note its row; ``known`` is that of the same instance before."""
-        with self._lock:
-            known = self._pending.get(row.card.sop_instance_uid) or known
+    def put(self, file: NewFile, row: Row, before: _Before) -> StoredInstance:
+        """Give the file of an instance its place, and note its row; ``before`` is what was known when it began."""
+        uid = row.card.sop_instance_uid
+        with self._of_uid[hash(uid) % len(self._of_uid)]:  # the same instance may come twice at once
+            known = self._pending.get(uid) or (before.row if before.written == self._written else self._row(uid))
+            if known is not None and not os.path.exists(os.path.join(self.folder, known.path)):
+                known = None
             if known is not None and self.duplicates == "keep":
                 file.discard()
                 return self._stored(known)
             if known is not None and self.duplicates == "refuse":
                 raise DuplicateInstanceError("the instance is in the archive already")
-            file.commit(os.path.join(self.folder, row.path), durable=self.durable)
-            self._note(row)
-        if known is not None and known.path != row.path and not os.path.isabs(known.path):
-            with suppress(OSError):
-                os.unlink(os.path.join(self.folder, known.path))
+            self._expect()
+            try:
+                file.commit(os.path.join(self.folder, row.path), durable=self.durable)
+                with self._lock:
+                    self._pending[uid] = row
+                    self._last_note = time.monotonic()
+            finally:
+                with self._lock:
+                    self._expected -= 1
+                    self._settle()
+            if known is not None and known.path != row.path and not os.path.isabs(known.path):
+                with suppress(OSError):
+                    os.unlink(os.path.join(self.folder, known.path))
+        self._wake.set()
         return self._stored(row)
 
     def _row(self, sop_instance_uid: str) -> Row | None:
         return self._pending.get(sop_instance_uid) or self._index.find(sop_instance_uid)
 
+    def _present(self, sop_instance_uid: str) -> Row | None:
+        """Return the row of an instance whose file is still there."""
+        row = self._row(sop_instance_uid)
+        return row if row is not None and os.path.exists(os.path.join(self.folder, row.path)) else None
+
     # ---- the index ---------------------------------------------------------------------------------------------
 
-    def _note(self, row: Row) -> None:
-        """Let a row be written soon."""
-        if not self._pending:
-            with open(os.path.join(self.folder, _DIRTY_NAME), "wb"):
-                pass
-        self._pending[row.card.sop_instance_uid] = row
-        self._last_note = time.monotonic()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._write_behind, name="dicomkit index", daemon=True)
-            self._thread.start()
-        self._wake.set()
+    def _expect(self) -> None:
+        """Tell whoever opens the archive after a crash that a file may be without its row, before it is."""
+        with self._lock:
+            self._expected += 1
+            if not os.path.exists(self._mark):
+                try:
+                    with open(self._mark, "wb"):
+                        pass
+                except OSError as error:
+                    self._expected -= 1
+                    failure = SourceError(f"can't write a file: {error.strerror}", path=self._mark)
+                    failure.errno = error.errno
+                    raise failure from error
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_behind, name="dicomkit index", daemon=True)
+                self._thread.start()
 
     def _write_behind(self) -> None:
         """Write the rows that wait once no more come: while they do, whoever brings them writes them."""
@@ -277,16 +308,23 @@ class FolderArchive:
                 for row in rows:
                     if self._pending.get(row.card.sop_instance_uid) is row:
                         del self._pending[row.card.sop_instance_uid]
-                if not self._pending:
-                    with suppress(OSError):
-                        os.unlink(os.path.join(self.folder, _DIRTY_NAME))
+                self._written += 1
+                self._settle()
+
+    def _settle(self) -> None:
+        """Take the mark away when no file is without its row."""
+        if not self._pending and not self._expected:
+            with suppress(OSError):
+                os.unlink(self._mark)
 
     def take_in(self, folder: str | os.PathLike[str]) -> int:
         """Index the files of a folder where they are, without copying them, and return how many there are."""
         return self._index_files(find_files(folder))
 
     def reindex(self, *, only_new: bool = False) -> int:
-        """Make the index again from the files of the folder, and return how many instances were added.
+        """Make the index again, and return how many instances were added.
+
+        It is made from the files of the folder, and from those elsewhere that were taken in and that it still knows.
 
         Parameters
         ----------
@@ -294,20 +332,28 @@ class FolderArchive:
             Whether to leave the rows that there are, and add those that are missing.
         """
         self._flush()
-        known = set(self._index.paths()) if only_new else set()
+        marks, known = self._marks(), set(self._index.paths())
+        elsewhere = [] if only_new else sorted(path for path in known if os.path.isabs(path))
         if not only_new:
             self._index.clear()
+            known = set()
         files = (path for path in find_files(self.folder) if not os.path.basename(path).startswith("."))
-        added = self._index_files(path for path in files if self._relative(path) not in known)
-        with suppress(OSError):
-            os.unlink(os.path.join(self.folder, _DIRTY_NAME))
+        added = self._index_files(path for path in chain(files, elsewhere) if self._relative(path) not in known)
+        for mark in marks:
+            with suppress(OSError):
+                os.unlink(mark)
         return added
+
+    def _marks(self) -> list[str]:
+        """List what archives left, here and in other processes, that may have files without rows."""
+        with os.scandir(self.folder) as entries:
+            return [entry.path for entry in entries if entry.name.startswith(_DIRTY_NAME)]
 
     def _relative(self, path: str) -> str:
         relative = os.path.relpath(os.path.abspath(path), self.folder)
         return os.path.abspath(path) if relative.startswith("..") else relative.replace(os.sep, "/")
 
-    def _index_files(self, files: Iterator[str] | Sequence[str]) -> int:
+    def _index_files(self, files: Iterable[str]) -> int:
         rows: list[Row] = []
         count = 0
         for path in files:
@@ -353,15 +399,23 @@ class FolderArchive:
         self.close()
 
 
+class _Before(NamedTuple):
+    """What was known of an instance when it began to come, and how often rows had been written then."""
+
+    row: Row | None
+    written: int
+
+
 class FolderReceipt:
     """An instance that streams into a file of the archive, and is looked at as soon as its header is there."""
 
-    def __init__(self, archive: FolderArchive, check: Check | None, known: Row | None, *announced: str) -> None:
+    def __init__(self, archive: FolderArchive, check: Check | None, before: _Before, *announced: str) -> None:
         self._archive = archive
         self._check = check
-        self._known = known
+        self._before = before
         self._class, self._instance, self._syntax, calling_ae = announced
-        self._file = NewFile(archive.folder)
+        with _room():
+            self._file = NewFile(archive.folder)
         self._meta = received_meta(self._class, self._instance, self._syntax, source_ae=calling_ae)
         self._offset = len(self._meta)
         self._head = bytearray()
@@ -378,7 +432,8 @@ class FolderReceipt:
                 self._head += memoryview(buffer)[: max(_HEAD - len(self._head), 0)]
         if self._meta:
             buffers, self._meta = [self._meta, *buffers], b""
-        self._file.write(buffers)
+        with _room():
+            self._file.write(buffers)
         if self._plain and self._seen is None and len(self._head) >= _FIRST_LOOK:
             self._look(whole=False)
 
@@ -390,8 +445,9 @@ class FolderReceipt:
         self._plain = self._plain and not whole and len(self._head) < _HEAD
 
     def commit(self) -> StoredInstance:
-        if self._meta:
-            self._file.write([self._meta])
+        with _room():
+            if self._meta:
+                self._file.write([self._meta])
         try:
             ds, encoded = self._header()
         except DicomError as error:
@@ -401,7 +457,8 @@ class FolderReceipt:
         found = make_card(ds, sop_class_uid=self._class, sop_instance_uid=self._instance, attributes=encoded)
         size = self._file.size - self._offset
         row = Row(found, self._syntax, self._archive.place(ds), self._offset, size)
-        return self._archive.put(self._file, row, self._known)
+        with _room():
+            return self._archive.put(self._file, row, self._before)
 
     def _header(self) -> tuple[DataSet, bytes | None]:
         """Return the attributes by which it is found and placed, and their bytes where the head has them plainly."""
@@ -416,3 +473,14 @@ class FolderReceipt:
 
     def discard(self) -> None:
         self._file.discard()
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Let a disk that is full be told as what it is."""
+    try:
+        yield
+    except SourceError as error:
+        if error.errno in _FULL:
+            raise ArchiveFullError("the disk of the archive is full") from error
+        raise

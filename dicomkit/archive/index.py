@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dicomkit.archive.cards import Card
+from dicomkit.archive.errors import IndexFailedError
 from dicomkit.errors import MissingFeatureError
 from dicomkit.query import EMPTY, Key, Query
 from dicomkit.values.temporal_range import TemporalRange
@@ -14,7 +15,6 @@ from dicomkit.values.temporal_range import TemporalRange
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select, Table
 
-_GROUPS = {"PATIENT": "patient_id", "STUDY": "study_uid", "SERIES": "series_uid", "IMAGE": "sop_uid"}
 _COLUMNS = {
     "PatientID": "patient_id",
     "StudyInstanceUID": "study_uid",
@@ -36,8 +36,9 @@ _EXACT = (
     "PatientID",
     "AccessionNumber",
 )
-_PATIENT_LEVEL = ("PatientID", "PatientName")
-_STUDY_LEVEL = (*_PATIENT_LEVEL, "StudyInstanceUID", "StudyDate", "AccessionNumber")
+_STUDY_LEVEL = ("PatientID", "PatientName", "StudyInstanceUID", "StudyDate", "AccessionNumber")
+_SERIES_LEVEL = ("SeriesInstanceUID", "StudyInstanceUID", "Modality")
+_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 _COUNTS = {
     "patient_id": {
         "NumberOfPatientRelatedStudies": "study_uid",
@@ -50,6 +51,9 @@ _COUNTS = {
 """What is counted of a patient, a study and a series."""
 _LISTS = {"ModalitiesInStudy": "modality", "SOPClassesInStudy": "sop_class"}
 _ROWS_AT_ONCE = 500
+_MOST_ROWS_AT_ONCE = 4000
+_MOST_LISTED, _MOST_PATTERNS, _LONGEST_PATTERN = 10_000, 100, 1000
+"""How much of a query a database is asked, which all have limits; the cards tell the rest."""
 GroupUids: TypeAlias = "tuple[str, str, str]"
 """Patient ID, study UID and series UID."""
 
@@ -88,7 +92,11 @@ class Index:
         self._engine = sa.create_engine(url, connect_args=connect_args)
         if url.startswith("sqlite"):
             sa.event.listen(self._engine, "connect", _set_up_sqlite)
-        self._instances = self._tables()
+        sa.event.listen(self._engine, "handle_error", _tell)
+        try:
+            self._instances = self._tables()
+        except sa.exc.SQLAlchemyError as error:
+            raise _failed(error) from error
         self._lock = threading.Lock()
         self._local = threading.local()
 
@@ -149,26 +157,27 @@ class Index:
                 self._add(connection, rows[start : start + _ROWS_AT_ONCE])
 
     def _add(self, connection: Any, rows: Sequence[Row]) -> None:
-        sa, instances, studies, series = self._sa, self._instances, self._studies, self._series
-        values = [_values(row) for row in {row.card.sop_instance_uid: row for row in rows}.values()]
-        uids = [value["sop_uid"] for value in values]
-        connection.execute(sa.delete(instances).where(instances.c.sop_uid.in_(uids)))
-        connection.execute(sa.insert(instances), values)
-        for table, name in ((studies, "study_uid"), (series, "series_uid")):
-            wanted = {value[name]: value for value in values}
-            column = table.c[name]
-            known = set(connection.scalars(sa.select(column).where(column.in_(wanted))))
-            new = [value for uid, value in wanted.items() if uid not in known]
-            if new:
-                group = instances.c[name]
-                firsts = sa.select(group, sa.func.min(instances.c.id)).group_by(group)
-                found = connection.execute(firsts.where(group.in_([value[name] for value in new])))
-                first = {row[0]: row[1] for row in found}
-                columns = [each.name for each in table.columns if each.name != "first"]
-                connection.execute(
-                    sa.insert(table),
-                    [{**{each: value[each] for each in columns}, "first": first[value[name]]} for value in new],
-                )
+        """Add or replace; what is replaced keeps its number, and with it its place in the order of answers."""
+        sa, instances = self._sa, self._instances
+        values = {row.card.sop_instance_uid: _values(row) for row in rows}
+        columns = (instances.c.sop_uid, instances.c.id, *(instances.c[name] for _, name in self._grouped()))
+        known = {
+            found.sop_uid: found for found in connection.execute(sa.select(*columns).where(columns[0].in_(values)))
+        }
+        new = [value for uid, value in values.items() if uid not in known]
+        if new:
+            connection.execute(sa.insert(instances), new)
+        if known:
+            changed = [{**values[uid], "known_id": found.id} for uid, found in known.items()]
+            connection.execute(sa.update(instances).where(instances.c.id == sa.bindparam("known_id")), changed)
+        for table, name in self._grouped():
+            wanted, column = {value[name] for value in values.values()}, table.c[name]
+            there = set(connection.scalars(sa.select(column).where(column.in_(wanted))))
+            touched = {uid for found in known.values() for uid in (getattr(found, name), values[found.sop_uid][name])}
+            self._settle(connection, table, name, (wanted - there) | touched)
+
+    def _grouped(self) -> tuple[tuple[Table, str], ...]:
+        return (self._studies, "study_uid"), (self._series, "series_uid")
 
     def remove(self, sop_uids: Iterable[str]) -> None:
         """Forget instances, and the series and studies that they were the last of."""
@@ -176,28 +185,24 @@ class Index:
         uids = list(sop_uids)
         with self._lock, self._engine.begin() as connection:
             for start in range(0, len(uids), _ROWS_AT_ONCE):
-                some = uids[start : start + _ROWS_AT_ONCE]
-                touched = connection.execute(
-                    sa.select(instances.c.study_uid, instances.c.series_uid)
-                    .where(instances.c.sop_uid.in_(some))
-                    .distinct()
-                ).all()
-                connection.execute(sa.delete(instances).where(instances.c.sop_uid.in_(some)))
-                for table, name, own in (
-                    (self._studies, "study_uid", {study for study, _ in touched}),
-                    (self._series, "series_uid", {uid for _, uid in touched}),
-                ):
-                    self._settle(connection, table, name, own)
+                some = instances.c.sop_uid.in_(uids[start : start + _ROWS_AT_ONCE])
+                columns = [instances.c[name] for _, name in self._grouped()]
+                touched = connection.execute(sa.select(*columns).where(some).distinct()).all()
+                connection.execute(sa.delete(instances).where(some))
+                for place, (table, name) in enumerate(self._grouped()):
+                    self._settle(connection, table, name, {row[place] for row in touched})
 
-    def _settle(self, connection: Any, table: Table, name: str, uids: Iterable[str]) -> None:
-        """Make the rows of groups right after some of their instances went."""
-        sa, column = self._sa, self._instances.c[name]
-        for uid in uids:
-            first = connection.scalar(sa.select(sa.func.min(self._instances.c.id)).where(column == uid))
-            if first is None:
-                connection.execute(sa.delete(table).where(table.c[name] == uid))
-            else:
-                connection.execute(sa.update(table).where(table.c[name] == uid).values(first=first))
+    def _settle(self, connection: Any, table: Table, name: str, uids: Collection[str]) -> None:
+        """Make the rows of groups right: what is told of one is what its first instance says."""
+        if not uids:
+            return
+        sa, instances = self._sa, self._instances
+        group = instances.c[name]
+        firsts = sa.select(sa.func.min(instances.c.id)).where(group.in_(uids)).group_by(group)
+        names = [column.name for column in table.columns if column.name != "first"]
+        of_first = sa.select(*(instances.c[each] for each in names), instances.c.id).where(instances.c.id.in_(firsts))
+        connection.execute(sa.delete(table).where(table.c[name].in_(uids)))
+        connection.execute(sa.insert(table).from_select([*names, "first"], of_first))
 
     def clear(self) -> None:
         """Forget everything."""
@@ -216,6 +221,7 @@ class Index:
         local = self._local
         if not hasattr(local, "connection"):  # one for each thread, as this is asked for each instance that comes
             local.connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            local.connection.detach()  # those of a pool are few, and threads may be many
             local.statement = self._sa.select(self._instances).where(
                 self._instances.c.sop_uid == self._sa.bindparam("uid")
             )
@@ -232,11 +238,19 @@ class Index:
         statement = self._sa.select(self._instances)
         for keyword, key in query.keys:
             statement = self._where(statement, self._instances, keyword, key)
-        with self._engine.connect() as connection:
-            for found in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(
-                statement.order_by(self._instances.c.id)
-            ):
-                yield _row(found)
+        return map(_row, self._pages(statement))
+
+    def _pages(self, statement: Select[Any]) -> Iterator[Any]:
+        """Give rows in the order of their numbers; no connection is held while they are looked at, however long."""
+        number, last, size = self._instances.c.id, None, _ROWS_AT_ONCE
+        while True:
+            page = statement if last is None else statement.where(number > last)
+            with self._engine.connect() as connection:
+                found = connection.execute(page.order_by(number).limit(size)).all()
+            yield from found
+            if len(found) < size:
+                return
+            last, size = found[-1].id, min(2 * size, _MOST_ROWS_AT_ONCE)
 
     def groups(self, query: Query) -> Iterator[tuple[Any, ...]]:
         """Give what the columns don't exclude of the groups of a level: attributes of the first instance, and its UIDs.
@@ -245,33 +259,31 @@ class Index:
         """
         sa, instances = self._sa, self._instances
         level = query.level or "IMAGE"
-        wanted = (instances.c.attributes, instances.c.patient_id, instances.c.study_uid, instances.c.series_uid)
-        if level == "IMAGE":
-            statement = sa.select(*wanted).order_by(instances.c.id)
-            for keyword, key in query.keys:
-                statement = self._where(statement, instances, keyword, key)
-        else:
-            statement = self._of_groups(query, level, wanted)
-        with self._engine.connect() as connection:
-            result = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(statement)
-            yield from map(tuple, result)
-
-    def _of_groups(self, query: Query, level: str, wanted: tuple[Any, ...]) -> Select[Any]:
-        sa, instances, studies, series = self._sa, self._instances, self._studies, self._series
-        table = series if level == "SERIES" else studies
-        statement = sa.select(*wanted).join_from(table, instances, table.c.first == instances.c.id)
-        if level == "SERIES":
-            statement = statement.join(studies, studies.c.study_uid == series.c.study_uid)
-        for keyword, key in query.keys:
-            if keyword in _STUDY_LEVEL:
-                statement = self._where(statement, studies, keyword, key)
-            elif level == "SERIES" and keyword in ("SeriesInstanceUID", "Modality"):
-                statement = self._where(statement, series, keyword, key)
+        columns = (instances.c.attributes, instances.c.patient_id, instances.c.study_uid, instances.c.series_uid)
+        statement = sa.select(*columns, instances.c.id)
         if level == "PATIENT":
-            first = sa.select(sa.func.min(studies.c.first)).group_by(studies.c.patient_id)
-            statement = statement.where(studies.c.first.in_(first))
-        ordered: Select[Any] = statement.order_by(instances.c.id)
-        return ordered
+            firsts = sa.select(sa.func.min(instances.c.id)).group_by(instances.c.patient_id)
+            patient = query.get("PatientID")
+            firsts = firsts if patient is None else self._where(firsts, instances, "PatientID", patient)
+            statement = statement.where(instances.c.id.in_(firsts))
+        elif level != "IMAGE":
+            table = self._series if level == "SERIES" else self._studies
+            statement = statement.join_from(table, instances, table.c.first == instances.c.id)
+        for keyword, key in query.keys:
+            # What is told of a group is what its first instance says: a table of groups repeats some of it.
+            table = instances
+            if level == "STUDY" and keyword in _STUDY_LEVEL:
+                table = self._studies
+            elif level == "SERIES" and keyword in _SERIES_LEVEL:
+                table = self._series
+            statement = self._where(statement, table, keyword, key)
+        return (tuple(row[:4]) for row in self._pages(statement))
+
+    def decides(self, query: Query) -> bool:
+        """Whether the columns exclude all that doesn't match, so that nothing else has to be looked at."""
+        return all(
+            keyword in _UIDS and isinstance(key, (str, tuple)) and _is_listed(key) for keyword, key in query.keys if key
+        )
 
     def _where(self, statement: Select[Any], table: Table, keyword: str, key: Key) -> Select[Any]:
         """Narrow a statement by a key, as far as a column can tell; never beyond what the key means."""
@@ -279,6 +291,10 @@ class Index:
         if name is None or name not in table.c or not key or not isinstance(key, (str, tuple)):
             return statement
         values = (key,) if isinstance(key, str) else key
+        if keyword in _EXACT and _is_listed(key):
+            return statement.where(table.c[name].in_([str(value) for value in values]))
+        if len(values) > _MOST_PATTERNS or any(len(str(value)) > _LONGEST_PATTERN for value in values):
+            return statement
         conditions = [self._condition(table.c[name], keyword, str(value)) for value in values]
         known = [condition for condition in conditions if condition is not None]
         return statement.where(self._sa.or_(*known)) if len(known) == len(conditions) else statement
@@ -289,7 +305,7 @@ class Index:
         if keyword in _EXACT:
             return self._pattern(column, value) if "*" in value or "?" in value else column == value
         if keyword == "PatientName":
-            start = value.split("=")[0].split("*")[0].split("?")[0].rstrip("^ ").upper()
+            start = value.split("=")[0].split("*")[0].split("?")[0].strip(" ").rstrip("^ ").upper()
             # What begins with it lies between it and its successor; other groups of a name may match too.
             return self._pattern(column, f"*{start}*") if start.isascii() and start else None
         try:
@@ -359,6 +375,26 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
     """Let readers and a writer work at once, and a commit wait for no disk: the files tell what is there."""
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "case_sensitive_like=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _tell(context: Any) -> None:
+    """Let what is wrong with a database be one of our errors."""
+    context.chained_exception = _failed(context.original_exception)
+
+
+def _failed(error: BaseException) -> IndexFailedError:
+    return IndexFailedError(
+        f"the index of the archive: {str(getattr(error, 'orig', error))[:200]}",
+        hint="an index that is damaged can be deleted: reindex() makes it again from the files",
+    )
+
+
+def _is_listed(key: str | tuple[Any, ...]) -> bool:
+    """Whether a key is a list of values, as a database compares them."""
+    values = [key] if isinstance(key, str) else key
+    return len(values) <= _MOST_LISTED and not any(
+        value == EMPTY or "*" in str(value) or "?" in str(value) for value in values
+    )
 
 
 def _values(row: Row) -> dict[str, Any]:

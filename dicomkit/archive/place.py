@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import string
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from dicomkit.errors import ValueFormatError
 from dicomkit.standard.attributes import tag_of
 
 DEFAULT_TEMPLATE = "{PatientID}/{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
-_LONGEST = 64
+_LONGEST, _LONGEST_PART = 64, 240
+"""Bytes of UTF-8: names of files may have 255."""
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^\w.+=@-]+")
 
@@ -48,7 +50,10 @@ def placing(template: str = DEFAULT_TEMPLATE) -> Callable[[DataSet], str]:
 
     def place(ds: DataSet) -> str:
         values = {name: path_part(ds.get(name)) for names in fields for name in names}
-        return "/".join(path_part(part.format(**values), longest=4 * _LONGEST) for part in parts)
+        uid = str(ds.get("SOPInstanceUID") or "")
+        if values["SOPInstanceUID"] != uid:  # it is no UID: what it becomes could be the name of another, too
+            values["SOPInstanceUID"] = f"{values['SOPInstanceUID'][: _LONGEST // 2]}-{_digest(uid)}"
+        return "/".join(path_part(part.format(**values), longest=_LONGEST_PART) for part in parts)
 
     return place
 
@@ -73,6 +78,18 @@ def path_part(value: Any, *, longest: int = _LONGEST) -> str:
     ('a_b_c_', '_', '_', '_CON')
     """
     text = "" if value is None else "_".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    text = _UNSAFE.sub("_", text)[:longest].strip(" ")
+    text = _cut(_UNSAFE.sub("_", text), longest)
     text = re.sub(r"^\.+", "_", text).rstrip(".")
     return f"_{text}" if not text or _RESERVED.fullmatch(text) else text
+
+
+def _cut(text: str, longest: int) -> str:
+    """Make a text no longer than so many bytes; what was cut keeps apart from others that begin alike."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= longest:
+        return text
+    return f"{encoded[: longest - 17].decode('utf-8', 'ignore')}-{_digest(text)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
