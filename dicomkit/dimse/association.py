@@ -131,12 +131,12 @@ class Association:
     def write(self, context: Context, command: Command, data: Sendable | None = None) -> Generator[Step, Any, None]:
         """Write a message."""
         self.connection.may_send_data()
-        if self.on_event is not None:
-            size = len(data) if data is not None and not isinstance(data, Stream) else 0
-            self.emit("message sent", command=command, context_id=context.context_id, bytes=size)
         encoded = encode_command(command)
         for buffers in message_buffers(context.context_id, encoded, data, self.maximum_length):
             yield from self.write_buffers(buffers)
+        if self.on_event is not None:
+            size = 0 if data is None else data.size if isinstance(data, Stream) else len(data)
+            self.emit("message sent", command=command, context_id=context.context_id, bytes=size)
 
     def write_buffers(self, buffers: list[Buffer]) -> Generator[Step, Any, None]:
         """Write PDUs that are ready; where the wire breaks, say why the peer broke it, if it did."""
@@ -351,14 +351,14 @@ class Association:
                 yield from self.write_buffers([self.connection.take_output()])
             elif not isinstance(indication, Fragment):
                 raise (yield from self._ended(indication))
-        self.emit("association released", level="info", category="association")
+        self.emit("association released", level="info", category="association", direction="sent")
         yield Close(self.wire)
 
     def accept_release(self) -> Generator[Step, Any, None]:
         """Answer the peer's request for release, and let it close the wire."""
         self.connection.send(ReleaseRP())
         yield from self.write_buffers([self.connection.take_output()])
-        self.emit("association released", level="info", category="association")
+        self.emit("association released", level="info", category="association", direction="received")
         yield Close(self.wire, LINGER)
 
 

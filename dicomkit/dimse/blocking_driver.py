@@ -241,7 +241,8 @@ class SocketServer:
     def __init__(self, step: Serve) -> None:
         self._step = step
         try:
-            self._listener = socket.create_server((step.host, step.port), backlog=128)
+            family = socket.AF_INET6 if ":" in step.host else socket.AF_INET
+            self._listener = socket.create_server((step.host, step.port), family=family, backlog=128)
         except OSError as error:
             raise connection_failed(error, step.host, step.port, doing="can't listen on") from error
         self.host, self.port = self._listener.getsockname()[:2]

@@ -13,6 +13,7 @@ from dicomkit.dimse.pool import Target, using
 from dicomkit.dimse.steps import Emit, Operation
 from dicomkit.dimse.user_information import ExtendedNegotiation
 from dicomkit.encoding.writer import to_bytes
+from dicomkit.errors import QueryError
 from dicomkit.files.read import read
 from dicomkit.net.errors import StatusError
 from dicomkit.net.events import OnEvent
@@ -115,6 +116,8 @@ def find_identifier(
 
     Other parameters, results and errors are those of `find`.
     """
+    if limit is not None and limit < 1:
+        raise QueryError(f"a limit of {limit} matches", hint="it is 1 or more, or None")
 
     def body(association: Association) -> Operation:
         context = association.context_for(sop_class_uid)

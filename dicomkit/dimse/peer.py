@@ -75,4 +75,5 @@ class Peer:
         return f"Peer({self.host!r}, {self.port}, {self.aet!r}{secured})"
 
     def __str__(self) -> str:
-        return f"{self.aet}@{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.aet}@{host}:{self.port}"

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 from dicomkit.dimse.association import Association, associate
@@ -68,7 +69,9 @@ class Pool:
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self._kept or self._count < self.size, timeout):
-                raise PeerTimeoutError(f"all {self.size} associations with {self.peer} are in use", waited=timeout)
+                text = f"all {self.size} associations with {self.peer} are in use"
+                hint = "read what is being retrieved to its end, or close it; or make the pool larger"
+                raise PeerTimeoutError(text, waited=timeout, hint=hint)
             stale = [pair for pair in self._kept if time.monotonic() - pair[1].last_used > self.idle]
             self._kept = [pair for pair in self._kept if pair not in stale]
             found = next((pair for pair in reversed(self._kept) if pair[0] == proposal), None)
@@ -155,9 +158,12 @@ def echo_on(association: Association) -> Generator[Step, Any, int]:
 def _acquire(target: Target, proposal: Proposal, on_event: OnEvent | None) -> Generator[Step, Any, Association]:
     if isinstance(target, Peer):
         return (yield from associate(target, proposal, on_event))
+    if not isinstance(target, Pool):
+        raise ValueFormatError(f"{target!r} is neither a Peer nor a pool", hint='write dk.Peer("host", 104, "AET")')
     pool = target
     while True:
-        kept, stale = yield Offload(lambda: pool.reserve(proposal, pool.peer.timeouts.operation))
+        patience = pool.peer.timeouts.operation or pool.peer.timeouts.read
+        kept, stale = yield Offload(partial(pool.reserve, proposal, patience))
         for association in stale:
             yield from _release(association)
         try:

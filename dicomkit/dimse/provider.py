@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from dicomkit.dimse.association import (
@@ -100,6 +101,8 @@ def provide(provider: Provider, wire: Wire, address: tuple[str, int]) -> Operati
     NetworkError
         When the association ended otherwise than by release.
     """
+    if provider.on_event is not None:
+        provider = replace(provider, on_event=_guarded(provider.on_event))
     association = yield from _accept(provider, wire, address)
     if association is None:
         return
@@ -115,6 +118,21 @@ def provide(provider: Provider, wire: Wire, address: tuple[str, int]) -> Operati
         association.emit("performer failed", level="error", category="operation", error=repr(error))
         yield from association.abort()
         raise
+
+
+def _guarded(listener: OnEvent) -> OnEvent:
+    """Make a listener whose faults don't end an association: the first is logged."""
+    failed: list[Exception] = []
+
+    def listen(event: Event) -> None:
+        try:
+            listener(event)
+        except Exception as error:
+            if not failed:
+                logging.getLogger("dicomkit.dimse").exception("a listener to events failed")
+            failed.append(error)
+
+    return listen
 
 
 def caller_of(association: Association) -> Caller:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.display.html import table
 from dicomkit.display.text import table_text
+from dicomkit.errors import DicomError
 from dicomkit.values.dates import Date
 from dicomkit.values.tag import Tag
 from dicomkit.values.times import Time
@@ -80,6 +81,7 @@ class Matches(Sequence[DataSet]):
     def __init__(self, source: Iterator[DataSet]) -> None:
         self._source = source
         self._known: list[DataSet] = []
+        self._error: DicomError | None = None
 
     @property
     def outcome(self) -> Any:
@@ -93,14 +95,21 @@ class Matches(Sequence[DataSet]):
             number += 1
 
     def _read(self) -> bool:
+        """Wait for the next; what ended the query early is raised each time, so that a part is never taken for all."""
+        if self._error is not None:
+            raise self._error
         try:
             self._known.append(next(self._source))
         except StopIteration:
             return False
+        except DicomError as error:
+            self._error = error
+            raise
         return True
 
     def _all(self) -> list[DataSet]:
-        self._known.extend(self._source)
+        while self._read():
+            pass
         return self._known
 
     def __len__(self) -> int:

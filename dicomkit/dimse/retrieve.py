@@ -82,7 +82,8 @@ def get(
     root
         The information model: ``"PATIENT"``, ``"STUDY"`` or ``"PATIENT/STUDY ONLY"``.
     into
-        Where the instances go: an archive, a folder, or a function of a DataSet; None: they are given one at a time.
+        Where the instances go: an archive, a folder, or a function of a DataSet; all have come then when this returns.
+        None: they are given one at a time.
     sop_classes
         Which SOP classes to be ready for, at most 127 less one; by default the storage classes of PS3.6, the usual ones
         first.

@@ -20,7 +20,7 @@ from dicomkit.dimse.pool import Target, using
 from dicomkit.dimse.steps import Emit, Offload, Operation, Sleep, Step, Together
 from dicomkit.dimse.store_plan import choose_context, proposals
 from dicomkit.dimse.store_report import Outcome, Progress, StoreReport
-from dicomkit.errors import DicomError
+from dicomkit.errors import DicomError, ValueFormatError
 from dicomkit.net.errors import ContextNotAcceptedError, NetworkError
 from dicomkit.net.events import OnEvent
 from dicomkit.standard.statuses import status
@@ -136,6 +136,8 @@ def store(
     NetworkError
         When no association at all can be established.
     """
+    if associations < 1 or (most_per_association is not None and most_per_association < 1):
+        raise ValueFormatError(f"{associations} associations of {most_per_association} instances", hint="1 or more")
     syntaxes = tuple(str(UID.of(syntax)) for syntax in transfer_syntaxes)
     sources, total = _many(instances)
     run = _Run(cancelled, fail_fast, convert, syntaxes, priority, originator, delay, rate_limit, total)

@@ -6,6 +6,7 @@ The functions are those of `echo`, `find`, `retrieve` and `store`; `dicomkit.dim
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
@@ -29,40 +30,49 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _verb(operation: Callable[P, Operation], give: Callable[[Operation], T]) -> Callable[P, T]:
-    """Make a function that runs an operation."""
+def _verb(operation: Callable[P, Operation], give: Callable[[Operation, object], T], what: type[T]) -> Callable[P, T]:
+    """Make a function that runs an operation over a peer, and gives what comes of it."""
 
     @functools.wraps(operation)
     def verb(*args: P.args, **kwargs: P.kwargs) -> T:
-        return give(operation(*args, **kwargs))
+        return give(operation(*args, **kwargs), args[0] if args else kwargs.get("peer"))
 
+    signature = inspect.signature(operation).replace(return_annotation=what.__name__)
+    verb.__signature__ = signature  # type: ignore[attr-defined]
+    verb.__annotations__ = {**operation.__annotations__, "return": what.__name__}
+    documented = inspect.cleandoc(operation.__doc__ or "")
+    verb.__doc__ = documented.replace("\nYields\n------", f"\nGives\n-----\n{what.__name__} of:", 1)
     return verb
 
 
-def _status(operation: Operation) -> Status:
+def _status(operation: Operation, _: object) -> Status:
     status: Status = run(operation)
     return status
 
 
-def _explanation(operation: Operation) -> Explanation:
+def _explanation(operation: Operation, _: object) -> Explanation:
     explanation: Explanation = run(operation)
     return explanation
 
 
-def _arrivals(operation: Operation) -> Arrivals:
+def _arrivals(operation: Operation, _: object) -> Arrivals:
     return Arrivals(results_of(operation))
 
 
-def _matches(operation: Operation) -> Matches:
-    return Matches(_arrivals(operation))
+def _matches(operation: Operation, peer: object) -> Matches:
+    """Give the matches as they come; from a pool all of them, so that its association is free again."""
+    matches = Matches(Arrivals(results_of(operation)))
+    if isinstance(peer, Pool):
+        len(matches)
+    return matches
 
 
-echo = _verb(_echo.echo, _status)
-explain_association = _verb(_explain.explain_association, _explanation)
-find = _verb(_find.find, _matches)
-find_identifier = _verb(_find.find_identifier, _matches)
-get = _verb(_retrieve.get, _arrivals)
-move = _verb(_retrieve.move, _arrivals)
+echo = _verb(_echo.echo, _status, Status)
+explain_association = _verb(_explain.explain_association, _explanation, Explanation)
+find = _verb(_find.find, _matches, Matches)
+find_identifier = _verb(_find.find_identifier, _matches, Matches)
+get = _verb(_retrieve.get, _arrivals, Arrivals)
+move = _verb(_retrieve.move, _arrivals, Arrivals)
 
 
 def store(

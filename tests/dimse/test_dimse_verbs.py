@@ -99,7 +99,8 @@ def test_events_become_a_ladder_and_metrics(server):
 
 def test_the_twins_have_the_same_names_and_arguments():
     for name in ("echo", "find", "find_identifier", "get", "move", "explain_association"):
-        assert inspect.signature(getattr(aio, name)) == inspect.signature(getattr(sync, name))
+        ours, twin = inspect.signature(getattr(sync, name)), inspect.signature(getattr(aio, name))
+        assert ours.parameters == twin.parameters
     for name in ("store", "connect"):
         assert hasattr(aio, name)
 
@@ -135,3 +136,51 @@ def test_cancelling_a_task_ends_its_association():
         server.close()
 
     asyncio.run(main())
+
+
+def test_a_part_is_never_taken_for_all():
+    archive = MemoryArchive()
+    for ds in dk.samples.ct_series(70, 8):
+        archive.store(ds)
+
+    def failing(query, **_):
+        yield from MemoryArchive.search(archive, query)
+        raise dk.DicomError("the index broke")
+
+    archive.search = failing
+    with dk.serve_dimse(archive, port=0) as server:
+        hits = dk.find(server.peer(), "image", StudyInstanceUID=ds.StudyInstanceUID)
+        for _ in range(2):
+            with pytest.raises(NetworkError, match="index broke"):
+                len(hits)
+
+
+def test_queries_over_a_pool_leave_it_free(server):
+    with dk.connect(server.peer(), size=1) as pacs:
+        assert dk.find(pacs, "image")[0].SOPInstanceUID
+        assert dk.find(pacs, "image")[0].SOPInstanceUID
+        assert pacs.counts == (0, 1)
+
+
+def test_what_can_not_be_asked_for(server):
+    with pytest.raises(dk.DicomError, match="limit"):
+        dk.find(server.peer(), "study", limit=0)
+    with pytest.raises(dk.DicomError, match="0 associations"):
+        dk.store(server.peer(), [], associations=0)
+    with pytest.raises(dk.DicomError, match=r"dk\.Peer"):
+        dk.echo("pacs")
+    assert str(dk.Peer("::1", 104)) == "ANY-SCP@[::1]:104"
+
+
+def test_a_listener_that_fails_ends_no_association():
+    def listener(event):
+        raise RuntimeError("oops")
+
+    with dk.serve_dimse(MemoryArchive(), port=0, on_event=listener) as server:
+        assert dk.echo(server.peer()).category == "Success"
+
+
+def test_help_says_what_is_returned():
+    assert inspect.signature(dk.find).return_annotation == "Matches"
+    assert "Matches of:" in dk.find.__doc__
+    assert inspect.signature(dk.get).return_annotation == "Arrivals"
