@@ -40,7 +40,7 @@ _HEAD = 1 << 17
 """How much of an instance is kept in memory while it is received, so that its header needn't be read again."""
 _FIRST_LOOK = 1 << 14
 _FLUSH_AFTER = 0.05
-_MOST_PENDING = 128
+_MOST_PENDING, _MOST_GROUPS = 1024, 256
 _FIRST_BATCH = 32
 _LOCKS = 64
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -148,7 +148,7 @@ class FolderArchive:
         groups = self._index.groups(query)
         size = _FIRST_BATCH
         while batch := list(islice(groups, size)):
-            size = _MOST_PENDING
+            size = _MOST_GROUPS
             cards = [(Card("", "", "", "", "", "", row[0]).to_dataset(), (row[1], row[2], row[3])) for row in batch]
             if not about_group:  # nothing is computed for what doesn't match anyway
                 cards = [(found, uids) for found, uids in cards if test(found)]

@@ -6,6 +6,7 @@ import hashlib
 import re
 import string
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from dicomkit.dataset.dataset import DataSet
@@ -48,12 +49,14 @@ def placing(template: str = DEFAULT_TEMPLATE) -> Callable[[DataSet], str]:
             f"the template {template!r} names files without SOPInstanceUID", hint="add {SOPInstanceUID}"
         )
 
+    part_of = lru_cache(4096)(path_part)  # those of a study come again and again
+
     def place(ds: DataSet) -> str:
-        values = {name: path_part(ds.get(name)) for names in fields for name in names}
+        values = {name: part_of(ds.get(name)) for names in fields for name in names}
         uid = str(ds.get("SOPInstanceUID") or "")
         if values["SOPInstanceUID"] != uid:  # it is no UID: what it becomes could be the name of another, too
             values["SOPInstanceUID"] = f"{values['SOPInstanceUID'][: _LONGEST // 2]}-{_digest(uid)}"
-        return "/".join(path_part(part.format(**values), longest=_LONGEST_PART) for part in parts)
+        return "/".join(part_of(part.format(**values), longest=_LONGEST_PART) for part in parts)
 
     return place
 

@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dicomkit.dataset.element import Element
+from dicomkit.dataset.index import vr_word
 from dicomkit.deidentification.changes import Path
 from dicomkit.deidentification.identifiers import (
     SHORTEST_WORD,
@@ -43,6 +44,9 @@ class Parts(NamedTuple):
 
 _TEXT = frozenset(("LO", "LT", "SH", "ST", "UC", "UT", "UR", "PN", "AE"))
 _BLOB = frozenset(("OB", "UN"))
+_KIND = 0xFFFF
+_ASCII_OR_NOT = frozenset(map(vr_word, (*_TEXT, "CS")))
+_NUMBERS = frozenset(map(vr_word, "AS AT DA DS DT FD FL IS SL SS SV TM UL US UV".split()))
 _SAMPLE = 4096
 _LONG_WORD = 6
 _PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
@@ -90,10 +94,11 @@ def mentions(data: bytes, tokens: Iterable[bytes]) -> bool:
 
 def _swept(ds: DataSet, job: Job, place: tuple[int, ...], path: Path) -> DataSet:
     edits = []
-    for element in ds.elements():
-        tag = element.tag
-        if _left_alone(ds, tag, job, place):
+    tokens = job.identifiers.tokens
+    for tag in ds:
+        if not _may_tell(ds, tag, tokens) or _left_alone(ds, tag, job, place):
             continue
+        element = ds.element(tag)
         if element.vr == "SQ":
             inside, step = (*place, int(tag)), (*path, tag.keyword or str(tag))
             items = tuple(_swept(item, job, inside, (*step, n)) for n, item in enumerate(element.value or ()))
@@ -109,6 +114,19 @@ def _swept(ds: DataSet, job: Job, place: tuple[int, ...], path: Path) -> DataSet
             edits.append(made)
             job.note(path, tag, "sweep", element.value, made.value, _REASON)
     return ds.assign(edits) if edits else ds
+
+
+def _may_tell(ds: DataSet, tag: Tag, tokens: Iterable[bytes]) -> bool:
+    """Whether an element has to be looked at: text in ASCII only where a word that is looked for stands in it."""
+    record = None if tag in ds._overlay else ds._records.find(tag)
+    if record is None:
+        return True
+    index = ds._records.index
+    kind = index.kind(record) & _KIND
+    if kind not in _ASCII_OR_NOT:
+        return kind not in _NUMBERS
+    raw = index.fetch(record)
+    return not raw.isascii() or b"\x1b" in raw or mentions(raw, tokens)
 
 
 def _left_alone(ds: DataSet, tag: Tag, job: Job, place: tuple[int, ...]) -> bool:
