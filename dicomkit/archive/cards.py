@@ -9,6 +9,7 @@ from typing import NamedTuple
 from dicomkit.archive.errors import MismatchError, NotUnderstoodError
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import Element
+from dicomkit.dataset.index import to_word, vr_word
 from dicomkit.encoding.writer import to_bytes
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
@@ -27,9 +28,10 @@ _MORE = (
 )
 
 
-_header = struct.Struct("<HH2sH").unpack_from
-_SHORT_VRS = frozenset(name.encode() for name, vr in VRS.items() if not vr.long_form and len(name) == 2)
-_LONG_VRS = frozenset(name.encode() for name, vr in VRS.items() if vr.long_form and name != "UN")
+_header = struct.Struct("<IHH").unpack_from
+_long_length = struct.Struct("<I").unpack_from
+_SHORT_VRS = frozenset(vr_word(name) for name, vr in VRS.items() if not vr.long_form and len(name) == 2)
+_LONG_VRS = frozenset(vr_word(name) for name, vr in VRS.items() if vr.long_form and name != "UN")
 _PIXELS = 0x7FE0
 
 
@@ -130,27 +132,33 @@ def sliced(encoded: bytes, *, whole: bool = True) -> bytes | None:
     >>> sliced(to_bytes(ds)) == to_bytes(ds.drop("RescaleSlope"))
     True
     """
-    tags, parts, position, end = _card_tags(), [], 0, len(encoded)
-    while position < end:
-        if end - position < 8:
-            return None
-        group, element, vr, length = _header(encoded, position)
-        if group >= _PIXELS:
-            whole = True
-            break
-        start = position
-        position += 8
-        if vr in _LONG_VRS:
-            length = int.from_bytes(encoded[position : position + 4], "little")
-            position += 4
-        elif vr not in _SHORT_VRS:
-            return None
-        position += length
-        if length & 1 or position > end:  # an undefined length, too
-            return None
-        if group << 16 | element in tags:
-            parts.append(encoded[start:position])
+    words, parts, position, end = _card_words(), [], 0, len(encoded)
+    try:
+        while position < end:
+            word, vr, length = _header(encoded, position)
+            start = position
+            if vr in _SHORT_VRS:
+                position += 8 + length
+            elif word & 0xFFFF >= _PIXELS:
+                whole = True
+                break
+            elif vr in _LONG_VRS:
+                (length,) = _long_length(encoded, position + 8)
+                position += 12 + length
+            else:
+                return None
+            if length & 1 or position > end:  # an undefined length, too
+                return None
+            if word in words:
+                parts.append(encoded[start:position])
+    except struct.error:
+        return None
     return b"".join(parts) if whole else None
+
+
+@cache
+def _card_words() -> frozenset[int]:
+    return frozenset(map(to_word, _card_tags()))
 
 
 def _attributes(ds: DataSet) -> bytes:

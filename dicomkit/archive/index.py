@@ -51,6 +51,7 @@ _COUNTS = {
 """What is counted of a patient, a study and a series."""
 _LISTS = {"ModalitiesInStudy": "modality", "SOPClassesInStudy": "sop_class"}
 _ROWS_AT_ONCE = 500
+_IS_THERE = "SELECT 1 FROM instances WHERE sop_uid = ?"
 _MOST_ROWS_AT_ONCE = 4000
 _MOST_LISTED, _MOST_PATTERNS, _LONGEST_PATTERN = 10_000, 100, 1000
 """How much of a query a database is asked, which all have limits; the cards tell the rest."""
@@ -99,6 +100,7 @@ class Index:
             raise _failed(error) from error
         self._lock = threading.Lock()
         self._local = threading.local()
+        self._is_sqlite = url.startswith("sqlite")
 
     def _tables(self) -> Table:
         sa = self._sa
@@ -225,6 +227,9 @@ class Index:
             local.statement = self._sa.select(self._instances).where(
                 self._instances.c.sop_uid == self._sa.bindparam("uid")
             )
+        # Most are new: that is seen quicker without a statement of SQLAlchemy.
+        if self._is_sqlite and local.connection.exec_driver_sql(_IS_THERE, (sop_uid,)).first() is None:
+            return None
         found = local.connection.execute(local.statement, {"uid": sop_uid}).first()
         return None if found is None else _row(found)
 
