@@ -30,7 +30,7 @@ from dicomkit.dimse.steps import (
 from dicomkit.net.errors import NetworkError, PeerTimeoutError, connection_failed
 from dicomkit.net.tls import secured
 
-FIRST_BUFFER, RECEIVE_BUFFER = 1 << 13, 1 << 18
+FIRST_BUFFER, RECEIVE_BUFFER = 1 << 13, 1 << 17
 """How much is read at once: little as long as little comes."""
 _MOST_BUFFERS = 512  # IOV_MAX is 1024 on Linux, less elsewhere
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
