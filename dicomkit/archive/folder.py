@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain, islice
-from typing import NamedTuple
 
 from dicomkit.archive.answers import COMPUTED, answering, asks_about_group, wanted_keywords
-from dicomkit.archive.cards import Card, card_keywords, is_plain, make_card, sliced
+from dicomkit.archive.cards import Card, card_keywords, make_card
 from dicomkit.archive.encoded_answers import encoded_answering
-from dicomkit.archive.errors import ArchiveFullError, DuplicateInstanceError, NotUnderstoodError
+from dicomkit.archive.errors import ArchiveFullError, DuplicateInstanceError
+from dicomkit.archive.folder_receipt import Before, FolderReceipt
 from dicomkit.archive.index import Index, Row
 from dicomkit.archive.place import DEFAULT_TEMPLATE, placing, template_keywords
-from dicomkit.archive.protocol import IRREGULAR, Buffer, Check, StoredInstance
+from dicomkit.archive.protocol import IRREGULAR, Check, StoredInstance
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.outgoing import outgoing
 from dicomkit.display.html import Markup, card
-from dicomkit.encoding.file_meta import received_meta
 from dicomkit.encoding.writer import iter_part10
 from dicomkit.errors import DicomError, SourceError
 from dicomkit.files.read import read
@@ -32,18 +30,13 @@ from dicomkit.opening import Readable
 from dicomkit.query import Query, matcher
 from dicomkit.sources import Bulk
 from dicomkit.tables.find_files import find_files
-from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 
 INDEX_NAME = ".dicomkit-index.sqlite"
 _DIRTY_NAME = PREFIX + "pending"
-_HEAD = 1 << 17
-"""How much of an instance is kept in memory while it is received, so that its header needn't be read again."""
-_FIRST_LOOK = 1 << 14
 _FLUSH_AFTER = 0.05
 _MOST_PENDING, _MOST_GROUPS = 1024, 256
 _FIRST_BATCH = 32
 _LOCKS = 64
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class FolderArchive:
@@ -204,7 +197,7 @@ class FolderArchive:
         if len(self._pending) >= _MOST_PENDING:  # here, where the peer still sends, it costs nobody time
             self._flush()
         written = self._written  # before looking: rows that are written meanwhile make it look again
-        before = _Before(self._present(sop_instance_uid), written)
+        before = Before(self._present(sop_instance_uid), written)
         if before.row is not None and self.duplicates == "refuse":
             raise DuplicateInstanceError("the instance is in the archive already")
         return FolderReceipt(self, check, before, sop_class_uid, sop_instance_uid, transfer_syntax_uid, calling_ae)
@@ -231,7 +224,7 @@ class FolderArchive:
         """Return where the file of an instance goes, relative to the folder."""
         return self._place(ds)
 
-    def put(self, file: NewFile, row: Row, before: _Before) -> StoredInstance:
+    def put(self, file: NewFile, row: Row, before: Before) -> StoredInstance:
         """Give the file of an instance its place, and note its row; ``before`` is what was known when it began."""
         uid = row.card.sop_instance_uid
         with self._of_uid[hash(uid) % len(self._of_uid)]:  # the same instance may come twice at once
@@ -397,90 +390,3 @@ class FolderArchive:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-class _Before(NamedTuple):
-    """What was known of an instance when it began to come, and how often rows had been written then."""
-
-    row: Row | None
-    written: int
-
-
-class FolderReceipt:
-    """An instance that streams into a file of the archive, and is looked at as soon as its header is there."""
-
-    def __init__(self, archive: FolderArchive, check: Check | None, before: _Before, *announced: str) -> None:
-        self._archive = archive
-        self._check = check
-        self._before = before
-        self._class, self._instance, self._syntax, calling_ae = announced
-        with _room():
-            self._file = NewFile(archive.folder)
-        self._meta = received_meta(self._class, self._instance, self._syntax, source_ae=calling_ae)
-        self._offset = len(self._meta)
-        self._head = bytearray()
-        self._plain = archive.card_is_enough and is_plain(self._syntax)
-        self._seen: tuple[DataSet, bytes] | None = None
-
-    def begin(self, meta: bytes) -> None:
-        """Begin with a meta information of one's own."""
-        self._meta, self._offset = meta, len(meta)
-
-    def write(self, buffers: Sequence[Buffer]) -> None:
-        if self._seen is None and len(self._head) < _HEAD:
-            for buffer in buffers:
-                self._head += memoryview(buffer)[: max(_HEAD - len(self._head), 0)]
-        if self._meta:
-            buffers, self._meta = [self._meta, *buffers], b""
-        with _room():
-            self._file.write(buffers)
-        if self._plain and self._seen is None and len(self._head) >= _FIRST_LOOK:
-            self._look(whole=False)
-
-    def _look(self, *, whole: bool) -> None:
-        """Take the attributes from the head, where they stand there plainly."""
-        encoded = sliced(bytes(self._head), whole=whole)
-        if encoded is not None:
-            self._seen = read(encoded, transfer_syntax=EXPLICIT_VR_LITTLE_ENDIAN), encoded
-        self._plain = self._plain and not whole and len(self._head) < _HEAD
-
-    def commit(self) -> StoredInstance:
-        with _room():
-            if self._meta:
-                self._file.write([self._meta])
-        try:
-            ds, encoded = self._header()
-        except DicomError as error:
-            raise NotUnderstoodError(error.message, tag=error.tag, offset=error.offset) from error
-        if self._check is not None:
-            self._check(read(self._file.path))
-        found = make_card(ds, sop_class_uid=self._class, sop_instance_uid=self._instance, attributes=encoded)
-        size = self._file.size - self._offset
-        row = Row(found, self._syntax, self._archive.place(ds), self._offset, size)
-        with _room():
-            return self._archive.put(self._file, row, self._before)
-
-    def _header(self) -> tuple[DataSet, bytes | None]:
-        """Return the attributes by which it is found and placed, and their bytes where the head has them plainly."""
-        whole = self._file.size == self._offset + len(self._head)
-        if self._plain and self._seen is None:
-            self._look(whole=whole)
-        if self._seen is not None:
-            return self._seen
-        if whole:
-            return read(bytes(self._head), transfer_syntax=self._syntax, stop_before="PixelData"), None
-        return read(self._file.path, stop_before="PixelData"), None
-
-    def discard(self) -> None:
-        self._file.discard()
-
-
-@contextmanager
-def _room() -> Iterator[None]:
-    """Let a disk that is full be told as what it is."""
-    try:
-        yield
-    except SourceError as error:
-        if error.errno in _FULL:
-            raise ArchiveFullError("the disk of the archive is full") from error
-        raise

@@ -11,14 +11,12 @@ from typing import Any, NamedTuple
 from dicomkit.dimse.commands import MAX_COMMAND_LENGTH, Command, decode_command, encode_command
 from dicomkit.dimse.connection import DATA_TRANSFER, Aborted, Closed, Connection, Fragment, Indication
 from dicomkit.dimse.messages import Sendable, Stream, message_buffers
-from dicomkit.dimse.negotiation import Context, Proposal, agreed_contexts
-from dicomkit.dimse.pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, ReleaseRP, ReleaseRQ
-from dicomkit.dimse.peer import Peer
-from dicomkit.dimse.steps import Buffer, Close, Open, Read, Step, Wire, Write
-from dicomkit.dimse.user_information import AsynchronousOperations, UserInformation
+from dicomkit.dimse.negotiation import Context
+from dicomkit.dimse.pdu import Abort, AssociateAC, AssociateRQ, ReleaseRP, ReleaseRQ
+from dicomkit.dimse.steps import Buffer, Close, Read, Step, Wire, Write
+from dicomkit.dimse.user_information import AsynchronousOperations
 from dicomkit.net.errors import (
     AssociationAbortedError,
-    AssociationRejectedError,
     ContextNotAcceptedError,
     NetworkError,
     PeerTimeoutError,
@@ -29,6 +27,7 @@ from dicomkit.net.timeouts import Timeouts
 
 MAX_MESSAGE = 64 << 20
 """The longest data set that is held in memory: an identifier, an attribute list; what is stored is streamed."""
+_RELEASE_INDICATED = 8
 SLOWEST, PATIENCE = 1024, 30.0
 """The bytes a second that a peer has to send on average, after so many seconds."""
 LINGER = 1.0
@@ -81,6 +80,11 @@ class Association:
     def is_open(self) -> bool:
         """Whether messages may be exchanged."""
         return self.connection.state == DATA_TRANSFER
+
+    @property
+    def release_requested(self) -> bool:
+        """Whether the peer has asked for release and waits for the answer."""
+        return self.connection.state == _RELEASE_INDICATED
 
     @property
     def maximum_length(self) -> int:
@@ -203,7 +207,7 @@ class Association:
     def unexpected(self, message: Message | None) -> Generator[Step, Any, NetworkError]:
         """End the association because of a message, or a request for release, that may not come now."""
         if message is None:
-            return (yield from self._ended(ReleaseRQ()))
+            return (yield from self.ended(ReleaseRQ()))
         text = f"{self.remote} sent {message.command.name}, which answers no request of ours"
         return (yield from self.failed(ProtocolError(text)))
 
@@ -258,10 +262,16 @@ class Association:
             self.emit("data received", context_id=context.context_id, bytes=size)
         return size
 
+    def next_indication(self) -> Generator[Step, Any, Indication]:
+        """Wait for whatever the peer says next."""
+        if not self._indications:
+            yield from self._fill(-1)
+        return self._indications.popleft()
+
     def _fragment(self, indication: Indication, *, is_command: bool) -> Generator[Step, Any, Fragment]:
         """Return an indication that is a fragment of the right kind; anything else is the end."""
         if not isinstance(indication, Fragment):
-            raise (yield from self._ended(indication))
+            raise (yield from self.ended(indication))
         if indication.is_command != is_command or indication.context_id not in self.contexts:
             expected = "command" if is_command else "data set"
             raise (
@@ -286,7 +296,7 @@ class Association:
             if output := self.connection.take_output():
                 yield Write(self.wire, [output], self.timeouts.write)
 
-    def _ended(self, indication: Indication) -> Generator[Step, Any, NetworkError]:
+    def ended(self, indication: Indication) -> Generator[Step, Any, NetworkError]:
         """Close the wire and return how the association came to its end, as an error."""
         if isinstance(indication, ReleaseRQ):
             self.connection.send(ReleaseRP())
@@ -307,7 +317,7 @@ class Association:
             return
         for entry in self._indications:
             if isinstance(entry, Aborted):
-                raise (yield from self._ended(entry))
+                raise (yield from self.ended(entry))
 
     def failed(self, error: NetworkError) -> Generator[Step, Any, NetworkError]:
         """Abort because of an error, and return it."""
@@ -350,7 +360,7 @@ class Association:
                 self.connection.send(ReleaseRP())
                 yield from self.write_buffers([self.connection.take_output()])
             elif not isinstance(indication, Fragment):
-                raise (yield from self._ended(indication))
+                raise (yield from self.ended(indication))
         self.emit("association released", level="info", category="association", direction="sent")
         yield Close(self.wire)
 
@@ -360,51 +370,6 @@ class Association:
         yield from self.write_buffers([self.connection.take_output()])
         self.emit("association released", level="info", category="association", direction="received")
         yield Close(self.wire, LINGER)
-
-
-def associate(peer: Peer, proposal: Proposal, on_event: OnEvent | None = None) -> Generator[Step, Any, Association]:
-    """Establish an association with a peer.
-
-    Raises
-    ------
-    ConnectionFailedError, AssociationRejectedError, AssociationAbortedError, PeerTimeoutError, ProtocolError
-        When there is none.
-    """
-    wire = yield Open(peer.host, peer.port, peer.secure, peer.timeouts.connect)
-    window = None if peer.window == 1 else AsynchronousOperations(peer.window, 1)
-    user = UserInformation(
-        peer.maximum_length,
-        asynchronous_operations=window,
-        roles=proposal.roles,
-        extended=proposal.extended,
-        identity=peer.identity,
-    )
-    request = AssociateRQ(peer.aet, peer.calling_aet, proposal.contexts, user)
-    connection = Connection(acceptor=False)
-    connection.request(request)
-    connection.connected()
-    association = Association(
-        wire, connection, request, AssociateAC("", "", ()), {}, str(peer), peer.timeouts, on_event, f"{id(wire):x}"
-    )
-    association.emit("association requested", level="info", category="association", request=without_secrets(request))
-    yield from association.write_buffers([connection.take_output()])
-    answer = yield from _answer(association, peer)
-    association.answer = answer
-    association.contexts = agreed_contexts(request, answer, acceptor=False)
-    association.emit("association accepted", level="info", category="association", answer=answer)
-    return association
-
-
-def _answer(association: Association, peer: Peer) -> Generator[Step, Any, AssociateAC]:
-    yield from association._fill(-1)
-    indication = association._indications.popleft()
-    if isinstance(indication, AssociateRJ):
-        association.emit("association rejected", level="warning", category="association", answer=indication)
-        yield Close(association.wire)
-        raise AssociationRejectedError(indication.result, indication.source, indication.reason, str(peer))
-    if not isinstance(indication, AssociateAC):
-        raise (yield from association._ended(indication))
-    return indication
 
 
 def deadline_after(seconds: float | None) -> float | None:

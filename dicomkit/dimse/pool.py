@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
 
-from dicomkit.dimse.association import Association, associate
+from dicomkit.dimse.association import Association
 from dicomkit.dimse.commands import command
 from dicomkit.dimse.negotiation import MOST_CONTEXTS, NATIVE, Proposal
 from dicomkit.dimse.pdu import PresentationContext
 from dicomkit.dimse.peer import Peer
+from dicomkit.dimse.requestor import associate
 from dicomkit.dimse.steps import Offload, Operation, Step
 from dicomkit.errors import ValueFormatError
 from dicomkit.net.errors import NetworkError, PeerTimeoutError, StatusError

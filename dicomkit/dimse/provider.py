@@ -245,7 +245,9 @@ def _tell(provider: Provider, wire: Wire, indications: Sequence[Indication]) -> 
 
 def _serve(provider: Provider, association: Association) -> Operation:
     while True:
-        message = yield from association.read(provider.timeouts.idle)
+        message = None
+        if not association.release_requested:
+            message = yield from association.read(provider.timeouts.idle)
         if message is None:
             yield from association.accept_release()
             return

@@ -54,7 +54,14 @@ class LookupTable:
         return look_up(np.rint(np.clip(scaled, 0, 255)).astype(np.uint8), self.first, array)
 
 
-def look_up(entries: NDArray[Any], first: int, array: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
+def look_up(
+    entries: NDArray[Any],
+    first: int,
+    array: NDArray[Any],
+    out: NDArray[Any] | None = None,
+    *,
+    all_inside: bool = False,
+) -> NDArray[Any]:
     """Replace values by the entries of a table.
 
     Parameters
@@ -66,6 +73,8 @@ def look_up(entries: NDArray[Any], first: int, array: NDArray[Any], out: NDArray
         Integers, or floating point values to be rounded; NaN takes the first entry.
     out : ndarray, optional
         Where to put the result.
+    all_inside : bool
+        Whether it is known that every value has an entry.
 
     Returns
     -------
@@ -82,7 +91,7 @@ def look_up(entries: NDArray[Any], first: int, array: NDArray[Any], out: NDArray
         array = array.astype(array.dtype.newbyteorder("="))
     result = np.empty((*array.shape, *entries.shape[1:]), entries.dtype) if out is None else out
     for part, into in blocks(array, result):
-        into[...] = entries.take(_positions(part, first, len(entries)), axis=0)
+        into[...] = entries.take(_positions(part, first, len(entries), all_inside), axis=0)
     return result
 
 
@@ -104,7 +113,7 @@ def blocks(
         yield array[start : start + step], result[start : start + step]
 
 
-def _positions(array: NDArray[Any], first: int, count: int) -> NDArray[Any]:
+def _positions(array: NDArray[Any], first: int, count: int, all_inside: bool = False) -> NDArray[Any]:
     """Positions of values in a table of ``count`` entries that begins with ``first``."""
     last = count - 1
     if array.dtype.kind == "f":
@@ -114,7 +123,7 @@ def _positions(array: NDArray[Any], first: int, count: int) -> NDArray[Any]:
     if not array.size:
         return array.astype(np.intp)
     least, most = _limits(array.dtype)
-    if int(array.min()) < first or int(array.max()) > first + last:
+    if not all_inside and (int(array.min()) < first or int(array.max()) > first + last):
         array = np.clip(array, min(max(first, least), most), max(min(first + last, most), least))
     if array.dtype.itemsize <= 2 and least <= first <= most:  # differences modulo 2**16 are right, whatever the sign
         unsigned = array.view(f"u{array.dtype.itemsize}")

@@ -54,7 +54,7 @@ class GreyPipeline:
         """Bring stored values through every stage; those of up to 16 bits by one table."""
         if stored.dtype.kind in "ui" and stored.dtype.itemsize <= 2 and stored.size:
             low, high = int(stored.min()), int(stored.max())
-            return look_up(self._through(np.arange(low, high + 1, dtype=np.int32)), low, stored)
+            return look_up(self._through(np.arange(low, high + 1, dtype=np.int32)), low, stored, all_inside=True)
         return self._through(stored)
 
     def _through(self, stored: NDArray[Any]) -> NDArray[np.uint8]:
@@ -84,6 +84,7 @@ def grey_pipeline(
     window: WindowLike = None,
     voi: int | str = 0,
     photometric_interpretation: str | None = None,
+    description: PixelDescription | None = None,
 ) -> GreyPipeline:
     """Find the stages that apply to a frame: its functional group before the shared one, that before the top level.
 
@@ -98,6 +99,8 @@ def grey_pipeline(
         As for `render`.
     photometric_interpretation : str, optional
         What the decoded samples are, where it isn't what the data set says.
+    description : PixelDescription, optional
+        Of the data set, where it is at hand.
 
     Returns
     -------
@@ -118,7 +121,7 @@ def grey_pipeline(
     >>> grey_pipeline(ds, 0, dk.frame(ds)).voi
     Window(center=99.0, width=199.0, function='LINEAR', explanation='')
     """
-    description = describe(ds)
+    description = description or describe(ds)
     modality = modality_of(ds, frame)
     chosen, source = _choose(ds, frame, stored, description, modality, window, voi)
     return GreyPipeline(modality, chosen, presentation_of(ds, photometric_interpretation), source)

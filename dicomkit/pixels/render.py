@@ -135,7 +135,15 @@ def _picture(
         return palette.converted(lambda colours: _managed(ds, frame, colours, icc))(array), ""
     if photometric.startswith(("RGB", "YBR", "HSV", "ARGB", "CMYK")):
         raise UnsupportedError(f"photometric interpretation {photometric} with one sample per pixel")
-    pipeline = grey_pipeline(ds, frame, array, window=window, voi=voi, photometric_interpretation=photometric)
+    pipeline = grey_pipeline(
+        ds,
+        frame,
+        array,
+        window=window,
+        voi=voi,
+        photometric_interpretation=photometric,
+        description=description,
+    )
     grey, palette = pipeline(array), palette_of(ds) if is_colour_frame(ds, frame) else None
     if palette is not None:
         return _supplemental(array, grey, palette.converted(lambda colours: _managed(ds, frame, colours, icc))), ""

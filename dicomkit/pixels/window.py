@@ -150,7 +150,7 @@ def window(array: Any, center: float, width: float, function: str = "LINEAR", *,
         return result
     if array.dtype.kind in "iub":
         low, high = int(array.min()), int(array.max())
-        if high - low < _WIDEST_TABLE:
+        if high - low < min(_WIDEST_TABLE, max(array.size // 2, 1)):  # else the table is the longer one
             return look_up(table(low, high, center, width, function), low, array, result)
     for part, into in blocks(array, result):
         values = part if part.dtype in (np.float32, np.float64) else part.astype(np.float64)
