@@ -16,7 +16,8 @@ def test_opened_volumes_have_the_accessor(tmp_path: Path) -> None:
     axes = {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
     volume = dk.to_volume([dk.DataSet(plane, **axes, ImagePositionPatient=[0, 0, z]) for z in (0, 3)])
     attrs = {name: value for name, value in volume.attrs.items() if isinstance(value, (str, int, float))}
-    volume.assign_attrs(attrs).drop_attrs().rename("ct").to_netcdf(tmp_path / "v.nc", engine="netcdf4", format="NETCDF3_CLASSIC")
+    plain = volume.assign_attrs(attrs).drop_attrs().rename("ct")
+    plain.to_netcdf(tmp_path / "v.nc", engine="netcdf4", format="NETCDF3_CLASSIC")
     code = (
         "import sys, xarray as xr; assert 'dicomkit' not in sys.modules;"
         f"v = xr.open_dataset({str(tmp_path / 'v.nc')!r})['ct'];"
