@@ -22,8 +22,8 @@ def received_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid
 
     Examples
     --------
-    >>> received_meta("1.2", "1.2.3", "1.2.840.10008.1.2")[128:148].hex(" ")
-    '44 49 43 4d 02 00 00 00 55 4c 04 00 7c 00 00 00 02 00 01 00'
+    >>> received_meta("1.2", "1.2.3", "1.2.840.10008.1.2")[128:140]
+    b'DICM\\x02\\x00\\x00\\x00UL\\x04\\x00'
     """
     elements = [
         _VERSION,
