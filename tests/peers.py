@@ -140,10 +140,23 @@ def _signed(x509: Any, name: str, issuer: Any, issuer_key: Any) -> tuple[Any, An
         .not_valid_before(start)
         .not_valid_after(start + timedelta(days=2))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key((issuer_key or key).public_key()), critical=False
+        )
     )
-    if issuer is not None:
+    if issuer is None:
+        builder = builder.add_extension(_of_authority(x509), critical=True)
+    else:
         builder = builder.add_extension(names, critical=False)
     return builder.sign(issuer_key or key, hashes.SHA256()), key
+
+
+def _of_authority(x509: Any) -> Any:
+    """What the key of an authority is for, which newer Pythons insist on."""
+    off = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    unused = dict.fromkeys((*off, "encipher_only", "decipher_only"), False)
+    return x509.KeyUsage(key_cert_sign=True, crl_sign=True, **unused)
 
 
 def _pem(certificate: Any) -> bytes:

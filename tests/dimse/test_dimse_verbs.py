@@ -125,8 +125,11 @@ def test_asyncio(server):
 
 
 def test_cancelling_a_task_ends_its_association():
+    async def silent(reader, writer):
+        await asyncio.sleep(30)
+
     async def main():
-        server = await asyncio.start_server(lambda reader, writer: asyncio.sleep(30), "127.0.0.1", 0)
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         began = time.monotonic()
         with pytest.raises(TimeoutError):

@@ -142,7 +142,7 @@ def test_an_interrupted_scan_stops_at_once_and_leaves_no_worker(tmp_path: Path) 
         "print('ready', flush=True)\n"
         f"dk.scan([{str(tmp_path / 'one.dcm')!r}] , workers=1)\n"
         "from dicomkit.tables.workers import scan_in_processes\n"
-        f"paths = [{str(tmp_path / 'one.dcm')!r}] * 400_000\n"
+        f"paths = [{str(tmp_path / 'one.dcm')!r}] * 4_000_000\n"
         "for _ in scan_in_processes(paths, [0x00100020], 2, 250): print('batch', flush=True)\n"
     )
     process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
