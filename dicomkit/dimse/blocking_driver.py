@@ -63,7 +63,7 @@ class SocketWire:
 
     def read(self, timeout: float | None) -> memoryview | None:
         """Wait for bytes, which stay valid until the next call."""
-        if timeout == 0 and not self.plain and self.sock.pending():  # type: ignore[attr-defined]
+        if timeout == 0 and isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
             timeout = None
         self.set_timeout(timeout)
         try:

@@ -180,7 +180,7 @@ def encode_command(command: Command) -> bytes:
     """
     table = _elements()
     parts: list[bytes] = []
-    for number, write, keyword in sorted((*table[keyword], keyword) for keyword in command):
+    for number, write, keyword in sorted((*table[keyword][:2], keyword) for keyword in command):
         try:
             raw = write(command[keyword])
         except (struct.error, TypeError, UnicodeEncodeError, AttributeError) as error:
@@ -256,20 +256,17 @@ _CODECS: Mapping[str, tuple[Callable[[Any], bytes], Callable[[bytes], Value]]] =
 
 
 @cache
-def _elements() -> Mapping[str, tuple[int, Callable[[Any], bytes]]]:
-    """Give the element number of each keyword of group 0000, and what writes its value."""
+def _elements() -> Mapping[str, tuple[int, Callable[[Any], bytes], Callable[[bytes], Value]]]:
+    """Give the element number of each keyword of group 0000, and what writes and what reads its value."""
     table = {}
     for number in takewhile((0x10000).__gt__, sorted(vr_table())):
         entry = attribute(number)
         if number > 1 and entry is not None and entry.keyword:
-            table[entry.keyword] = number, _CODECS.get(entry.vr, (_write_text, _read_text))[0]
+            table[entry.keyword] = (number, *_CODECS.get(entry.vr, (_write_text, _read_text)))
     return table
 
 
 @cache
 def _readers() -> Mapping[int, tuple[str, Callable[[bytes], Value]]]:
     """Give the keyword of each element number, and what reads its value."""
-    return {
-        number: (keyword, _CODECS.get(attribute(number).vr, (_write_text, _read_text))[1])  # type: ignore[union-attr]
-        for keyword, (number, _) in _elements().items()
-    }
+    return {number: (keyword, read) for keyword, (number, _, read) in _elements().items()}

@@ -155,22 +155,17 @@ def _many(instances: Any) -> tuple[Iterator[Source], int | None]:
     sources = [instances] if single or not isinstance(instances, Iterable) else instances
     if not isinstance(sources, Sequence):
         return _files_of(sources), None
-    if any(map(_is_folder, sources)):
-        sources = list(_files_of(sources))
-    return iter(sources), len(sources)
+    files = list(_files_of(sources))
+    return iter(files), len(files)
 
 
 def _files_of(sources: Iterable[Source]) -> Iterator[Source]:
     """Give the files of folders in place of them."""
     for source in sources:
-        if _is_folder(source):
-            yield from find_files(source)  # type: ignore[arg-type]
+        if isinstance(source, (str, os.PathLike)) and os.path.isdir(source):
+            yield from find_files(source)
         else:
             yield source
-
-
-def _is_folder(source: Source) -> bool:
-    return isinstance(source, (str, os.PathLike)) and os.path.isdir(source)
 
 
 def _store_batch(
@@ -185,8 +180,8 @@ def _store_batch(
             found.append((yield Offload(partial(outgoing, source))))
             places.append(place)
         except DicomError as error:
-            outcomes[place] = Outcome(_name(source), error=error)
-            yield Emit(run.progress(outcomes[place]))  # type: ignore[arg-type]
+            outcomes[place] = unread = Outcome(_name(source), error=error)
+            yield Emit(run.progress(unread))
     jobs = []
     for proposal, numbers in proposals(found, run.preferred, convert=run.convert):
         size = min(most or len(numbers), -(-len(numbers) // associations))

@@ -33,8 +33,6 @@ from dicomkit.query import MODELS, Query, from_identifier, model_of
 from dicomkit.standard.query_keys import LEVELS, UNIQUE_KEYS
 from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 
-IDENTIFIER_DOES_NOT_MATCH = 0xA900
-
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
@@ -278,7 +276,7 @@ def _fetching(archive: Archive) -> Callable[[DataSet, RetrieveRequest], Iterable
         unique = {UNIQUE_KEYS[level] for level in LEVELS}
         keys = tuple(pair for pair in query.keys if pair[0] in unique)
         if not keys:
-            raise _mismatch("a retrieval needs a unique key")
+            raise IdentifierError("a retrieval needs a unique key")
         return archive.fetch(Query(query.level, type(query.keys)(keys)))
 
     return fetch
@@ -289,16 +287,16 @@ def _checked(query: Query, sop_class_uid: str) -> Query:
     model = model_of(sop_class_uid)
     root = model[0] if model else ""
     if query.level is None:
-        raise _mismatch("the identifier has no QueryRetrieveLevel")
+        raise IdentifierError("the identifier has no QueryRetrieveLevel")
     if (root == "STUDY" and query.level == "PATIENT") or (root.endswith("ONLY") and query.level in LEVELS[2:]):
-        raise _mismatch(f"the model has no level {query.level}")
+        raise IdentifierError(f"the model has no level {query.level}")
     return query
 
 
-def _mismatch(text: str) -> QueryError:
-    error = QueryError(text)
-    error.status = IDENTIFIER_DOES_NOT_MATCH  # type: ignore[attr-defined]
-    return error
+class IdentifierError(QueryError):
+    """An identifier that the information model doesn't have; ``status`` is the answer (PS3.4 C.4.1.1.4)."""
+
+    status = 0xA900
 
 
 class _Watched:
