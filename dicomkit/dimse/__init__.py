@@ -12,7 +12,7 @@ _NAMES = {
     "Outgoing": "outgoing",
     "Peer": "peer",
     "Pool": "pool",
-    "Refused": "store_provider",
+    "Refused": "provider",
     "UserIdentity": "user_information",
     "find_identifier": "sync",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -10,6 +11,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from dicomkit.dimse.steps import (
+    Beside,
     Buffer,
     Close,
     Emit,
@@ -40,6 +42,7 @@ class StreamWire(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.remote = ""
+        self.server: StreamServer | None = None
         self.transport: asyncio.Transport
         self._waiting: deque[bytes] = deque()
         self._size = 0
@@ -242,6 +245,8 @@ async def _perform(step: Step) -> Any:
             return await step.wire.close(step.linger)
         case Sleep():
             return await asyncio.sleep(step.seconds)
+        case Beside():
+            return step.wire.server.beside(step.operation)
         case Serve():
             server = StreamServer(step)
             await server.start()
@@ -313,6 +318,18 @@ class StreamServer:
             finally:
                 await wire.close(0)
 
+    def beside(self, operation: Operation) -> None:
+        """Run an operation in a task of its own, until it or the server ends."""
+        task = asyncio.ensure_future(self._work_beside(operation))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work_beside(self, operation: Operation) -> None:
+        try:
+            await run(operation)
+        except Exception:
+            logging.getLogger("dicomkit.dimse").exception("what a server did beside its associations failed")
+
     def abandon(self) -> None:
         """Listen no more, and end the associations that there are, without waiting."""
         self._server.close()
@@ -334,8 +351,8 @@ class _Accepted(StreamWire):
 
     def __init__(self, server: StreamServer) -> None:
         super().__init__()
-        self._of = server
+        self.server: StreamServer = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._of.accepted(self)
+        self.server.accepted(self)

@@ -14,6 +14,7 @@ from queue import Queue
 from typing import Any
 
 from dicomkit.dimse.steps import (
+    Beside,
     Buffer,
     Close,
     Emit,
@@ -43,11 +44,12 @@ _GRACE = 0.2
 class SocketWire:
     """A connected socket, with the buffer that it is read into."""
 
-    __slots__ = ("_buffer", "_fresh", "_full", "_timeout", "plain", "remote", "sock")
+    __slots__ = ("_buffer", "_fresh", "_full", "_timeout", "plain", "remote", "server", "sock")
 
-    def __init__(self, sock: socket.socket, remote: str) -> None:
+    def __init__(self, sock: socket.socket, remote: str, server: SocketServer | None = None) -> None:
         self.sock = sock
         self.remote = remote
+        self.server = server
         self.plain = not isinstance(sock, ssl.SSLSocket)
         self._fresh = not self.plain
         self._buffer = memoryview(bytearray(FIRST_BUFFER))
@@ -249,6 +251,7 @@ class SocketServer:
         self._wires: dict[int, SocketWire] = {}
         self._working = 0
         self._changed = threading.Condition()
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._accept, name=f"dicomkit server {self.port}", daemon=True)
         self._thread.start()
 
@@ -272,7 +275,7 @@ class SocketServer:
             if step.secure is not None:
                 sock.settimeout(step.handshake)
                 sock = secured(sock, step.secure, server_side=True)
-            wire = SocketWire(sock, f"{address[0]}:{address[1]}")
+            wire = SocketWire(sock, f"{address[0]}:{address[1]}", self)
             with self._changed:
                 self._wires[this] = wire
             run(step.provider(wire, (address[0], address[1])))
@@ -288,9 +291,48 @@ class SocketServer:
                 self._working -= 1
                 self._changed.notify_all()
 
+    def beside(self, operation: Operation) -> None:
+        """Run an operation in a thread of its own, until it or the server ends."""
+        with self._changed:
+            self._working += 1
+        _thread.start_new_thread(self._work_beside, (operation,))
+
+    def _work_beside(self, operation: Operation) -> None:
+        try:
+            run(self._until_ended(operation))
+        except Exception:
+            logging.getLogger("dicomkit.dimse").exception("what a server did beside its associations failed")
+        finally:
+            with self._changed:
+                self._working -= 1
+                self._changed.notify_all()
+
+    def _until_ended(self, operation: Operation) -> Operation:
+        """Give the steps of an operation; the end of the server wakes it up and ends it."""
+        error: Exception | None = None
+        value: Any = None
+        try:
+            while True:
+                step = operation.send(value) if error is None else operation.throw(error)
+                value = error = None
+                if isinstance(step, Sleep):
+                    self._ended.wait(step.seconds)
+                if self._ended.is_set():
+                    return
+                if not isinstance(step, Sleep):
+                    try:
+                        value = yield step
+                    except Exception as caught:
+                        error = caught
+        except StopIteration:
+            return
+        finally:
+            operation.close()
+
     def abandon(self) -> None:
         """Listen no more, and end the associations that there are, without waiting."""
         self._close_listener()
+        self._ended.set()
         with self._changed:
             working = list(self._wires.values())
         for wire in working:
@@ -319,6 +361,7 @@ _PERFORM: Mapping[type, Callable[[Any], Any]] = {
     Close: lambda step: step.wire.close(step.linger),
     Sleep: lambda step: time.sleep(step.seconds),
     Offload: lambda step: step.function(),
+    Beside: lambda step: step.wire.server.beside(step.operation),
     Serve: SocketServer,
     Stop: lambda step: step.server.stop(),
 }

@@ -49,6 +49,14 @@ class Caller(NamedTuple):
     user: str | None = None
 
 
+class Refused(DicomError):
+    """What a performer won't do; ``status`` is what the peer is answered."""
+
+    def __init__(self, message: str, *, status: int = CANNOT_UNDERSTAND, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.status = status
+
+
 def accept_all(request: AssociateRQ, caller: Caller) -> Answer:
     """Accept whoever comes."""
     return None

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
-from dicomkit.dimse.provider import OUT_OF_RESOURCES
+from dicomkit.dimse.provider import OUT_OF_RESOURCES, Refused
 from dicomkit.dimse.steps import Buffer
-from dicomkit.dimse.store_provider import Incoming, Receipt, Refused
+from dicomkit.dimse.store_provider import Incoming, Receipt
 from dicomkit.encoding.file_meta import received_meta
 from dicomkit.files.read import read
 from dicomkit.new_file import NewFile

@@ -85,6 +85,14 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Run an operation beside the one that serves a wire, for as long as the server lasts; nobody waits for it."""
+
+    wire: Wire
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
 class Serve:
     """Listen, and run an operation for each connection that comes; gives a server, whose ``port`` is known then.
 
@@ -106,5 +114,5 @@ class Stop:
     server: Any
 
 
-Step: TypeAlias = "Open | Read | Write | Close | Sleep | Offload | Emit | Together | Serve | Stop"
+Step: TypeAlias = "Open | Read | Write | Close | Sleep | Offload | Emit | Together | Beside | Serve | Stop"
 Operation: TypeAlias = "Generator[Step, Any, Any]"

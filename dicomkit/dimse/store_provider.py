@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from dicomkit.dimse.association import Association, Message
-from dicomkit.dimse.provider import CANNOT_UNDERSTAND, Caller, Performer, caller_of, failure_of, respond, skip_data
+from dicomkit.dimse.provider import Caller, Performer, Refused, caller_of, failure_of, respond, skip_data
 from dicomkit.dimse.steps import Buffer, Offload, Operation
-from dicomkit.errors import DicomError
 from dicomkit.values.uid import UID
 
 INVALID_SOP_INSTANCE = 0x0117
@@ -37,14 +36,6 @@ class Receipt(Protocol):
 
     def discard(self) -> None:
         """Leave nothing behind; called after a failure, and never after a commit that succeeded."""
-
-
-class Refused(DicomError):
-    """A receipt that won't be; ``status`` is what the peer is answered (PS3.4 B.2.3)."""
-
-    def __init__(self, message: str, *, status: int = CANNOT_UNDERSTAND, **where: Any) -> None:
-        super().__init__(message, **where)
-        self.status = status
 
 
 def storing(receive: Callable[[Incoming], Receipt]) -> Performer:

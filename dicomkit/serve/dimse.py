@@ -15,6 +15,7 @@ from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse import asyncio_driver, blocking_driver
 from dicomkit.dimse.find_provider import FindRequest, finding
 from dicomkit.dimse.negotiation import NATIVE
+from dicomkit.dimse.normalized_provider import Service, with_services
 from dicomkit.dimse.peer import Peer
 from dicomkit.dimse.policies import Policy, all_of, called, limited
 from dicomkit.dimse.pool import VERIFICATION
@@ -55,9 +56,10 @@ class Hooks:
 
 
 def archive_provider(
-    archive: Archive,
+    archive: Archive | None,
     *,
     ae: str = "DICOMKIT",
+    services: Sequence[Service] = (),
     accept: Policy = accept_all,
     sop_classes: Collection[str] | None = None,
     transfer_syntaxes: Sequence[str] = (*NATIVE, *COMPRESSED),
@@ -73,9 +75,12 @@ def archive_provider(
     Parameters
     ----------
     archive
-        Where instances go and come from.
+        Where instances go and come from; None where there are only services.
     ae
         Its AE title, which answers to find tell; whether requests must call it is for the policy to say (`called`).
+    services
+        What is done beside storage, queries and retrieval: `commitment`, `worklist`, `mpps`, `printing` and the others
+        of `dicomkit.serve`.
     accept
         Who may associate; see `dicomkit.dimse.policies`.
     sop_classes
@@ -91,25 +96,19 @@ def archive_provider(
         As for `Provider`.
     """
     where_to = _destination(destinations)
-    performers: dict[tuple[str, str], Performer] = {
-        (VERIFICATION, "C-ECHO-RQ"): verification,
-        ("", "C-STORE-RQ"): storing(_receiving(archive, hooks or Hooks())),
-    }
-    for (_, operation), uid in MODELS.items():
-        if operation == "FIND":
-            performers[uid, "C-FIND-RQ"] = finding(_searching(archive, ae))
-        elif operation == "GET":
-            performers[uid, "C-GET-RQ"] = getting(_fetching(archive))
-        else:
-            performers[uid, "C-MOVE-RQ"] = moving(_fetching(archive), where_to)
+    performers: dict[tuple[str, str], Performer] = {(VERIFICATION, "C-ECHO-RQ"): verification}
+    if archive is not None:
+        performers |= _archive_performers(archive, ae, hooks or Hooks(), where_to)
 
     def supports(abstract_syntax: str) -> Sequence[str]:
-        if abstract_syntax == VERIFICATION or model_of(abstract_syntax):
+        if abstract_syntax == VERIFICATION or (archive is not None and model_of(abstract_syntax)):
             return NATIVE
+        if archive is None:
+            return ()
         stored = is_storage(abstract_syntax) if sop_classes is None else abstract_syntax in sop_classes
         return transfer_syntaxes if stored else ()
 
-    return Provider(
+    provider = Provider(
         performers,
         supports,
         accept,
@@ -119,6 +118,22 @@ def archive_provider(
         timeouts=timeouts or Timeouts(),
         on_event=on_event,
     )
+    return with_services(provider, services)
+
+
+def _archive_performers(
+    archive: Archive, ae: str, hooks: Hooks, where_to: Callable[[str], Peer | None]
+) -> Mapping[tuple[str, str], Performer]:
+    """Give what performs storage, queries and retrieval."""
+    performers: dict[tuple[str, str], Performer] = {("", "C-STORE-RQ"): storing(_receiving(archive, hooks))}
+    for (_, operation), uid in MODELS.items():
+        if operation == "FIND":
+            performers[uid, "C-FIND-RQ"] = finding(_searching(archive, ae))
+        elif operation == "GET":
+            performers[uid, "C-GET-RQ"] = getting(_fetching(archive))
+        else:
+            performers[uid, "C-MOVE-RQ"] = moving(_fetching(archive), where_to)
+    return performers
 
 
 class DimseServer:
@@ -155,7 +170,7 @@ class DimseServer:
 
 
 def serve_dimse(
-    archive: Archive,
+    archive: Archive | None = None,
     *,
     ae: str = "DICOMKIT",
     host: str = "127.0.0.1",
@@ -172,7 +187,7 @@ def serve_dimse(
     Parameters
     ----------
     archive
-        Where instances go and come from.
+        Where instances go and come from; None where there are only ``services``.
     ae, host, port
         Who it is and where it listens: only to this machine by default; ``"0.0.0.0"`` is everywhere, and port 0 any
         that is free.
@@ -215,7 +230,7 @@ def serve_dimse(
 
 @asynccontextmanager
 async def serve_dimse_async(
-    archive: Archive,
+    archive: Archive | None = None,
     *,
     ae: str = "DICOMKIT",
     host: str = "127.0.0.1",

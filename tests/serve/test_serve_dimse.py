@@ -18,9 +18,9 @@ from dicomkit.archive import DuplicateInstanceError, FolderArchive, MemoryArchiv
 from dicomkit.dimse import policies
 from dicomkit.dimse.find import find, find_identifier
 from dicomkit.dimse.peer import Peer
+from dicomkit.dimse.provider import Refused
 from dicomkit.dimse.retrieve import get, move
 from dicomkit.dimse.store import store
-from dicomkit.dimse.store_provider import Refused
 from dicomkit.errors import DicomError
 from dicomkit.net.errors import StatusError
 from dicomkit.query import query
