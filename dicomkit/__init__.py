@@ -22,9 +22,11 @@ _FACADE = {
     "__version__": "dicomkit._version",
     "browse": "dicomkit.widgets.browse",
     "certify": "dicomkit.deidentification.report",
+    "commit": "dicomkit.dimse.sync",
     "connect": "dicomkit.dimse.sync",
     "deidentify": "dicomkit.deidentification.deidentify",
     "deidentify_folder": "dicomkit.deidentification.folder",
+    "deliver": "dicomkit.delivery.sync",
     "derive": "dicomkit.dataset.make",
     "diff": "dicomkit.dataset.diff",
     "echo": "dicomkit.dimse.sync",
@@ -32,6 +34,7 @@ _FACADE = {
     "explain_geometry": "dicomkit.volumes.explain",
     "explain_pixels": "dicomkit.pixels.explain",
     "find": "dicomkit.dimse.sync",
+    "find_worklist": "dicomkit.dimse.sync",
     "frame": "dicomkit.pixels.frames",
     "frames": "dicomkit.pixels.frames",
     "from_json": "dicomkit.encoding.dicom_json",
@@ -49,6 +52,7 @@ _FACADE = {
     "new_uid": "dicomkit.values.uid",
     "overview": "dicomkit.widgets.overview",
     "patients": "dicomkit.tables.grouping",
+    "print_films": "dicomkit.dimse.sync",
     "private_names": "dicomkit.dataset.private",
     "read": "dicomkit.files.read",
     "read_fileset": "dicomkit.files.fileset",
@@ -76,6 +80,7 @@ _FACADE = {
     "to_xml": "dicomkit.encoding.dicom_xml",
     "transcode": "dicomkit.pixels.transcode",
     "transcode_report": "dicomkit.pixels.transcode",
+    "ups": "dicomkit.dimse",
     "validate": "dicomkit.validation.validate",
     "window": "dicomkit.pixels.window",
     "with_charset": "dicomkit.dataset.recode",
@@ -83,7 +88,7 @@ _FACADE = {
     "without_private": "dicomkit.dataset.private",
     "write": "dicomkit.pixels.write",
 }
-_NAMESPACES = ("archive", "deidentification", "dimse", "errors", "net", "query", "samples", "serve")
+_NAMESPACES = ("archive", "deidentification", "delivery", "dimse", "errors", "net", "query", "samples", "serve")
 
 __all__ = [*_FACADE, *_NAMESPACES]
 

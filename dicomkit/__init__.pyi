@@ -2,6 +2,7 @@
 
 from dicomkit import archive as archive
 from dicomkit import deidentification as deidentification
+from dicomkit import delivery as delivery
 from dicomkit import dimse as dimse
 from dicomkit import errors as errors
 from dicomkit import net as net
@@ -28,13 +29,18 @@ from dicomkit.deidentification.deidentify import deidentify as deidentify
 from dicomkit.deidentification.folder import deidentify_folder as deidentify_folder
 from dicomkit.deidentification.profile import BASIC_PROFILE as BASIC_PROFILE
 from dicomkit.deidentification.report import certify as certify
+from dicomkit.delivery.sync import deliver as deliver
+from dicomkit.dimse import ups as ups
 from dicomkit.dimse.peer import Peer as Peer
+from dicomkit.dimse.sync import commit as commit
 from dicomkit.dimse.sync import connect as connect
 from dicomkit.dimse.sync import echo as echo
 from dicomkit.dimse.sync import explain_association as explain_association
 from dicomkit.dimse.sync import find as find
+from dicomkit.dimse.sync import find_worklist as find_worklist
 from dicomkit.dimse.sync import get as get
 from dicomkit.dimse.sync import move as move
+from dicomkit.dimse.sync import print_films as print_films
 from dicomkit.dimse.sync import store as store
 from dicomkit.encoding.dicom_json import from_json as from_json
 from dicomkit.encoding.dicom_json import iter_json as iter_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import IO, Any, NamedTuple, TypeAlias
 
 from dicomkit.descriptors import open_descriptor, read_at
@@ -57,16 +57,15 @@ class OpenedMember:
 
     source: Source
 
-    def __init__(self, archive: str, member: str) -> None:
+    def __init__(self, path: str, member: str, archive: zipfile.ZipFile | None = None) -> None:
         self._last = (0, b"")
-        self._archive = zipfile.ZipFile(archive)
-        try:
-            self.size = self._archive.getinfo(member).file_size
-            self._stream = self._archive.open(member)
-            self.source = ZipSource(archive, member, self.size)
-        except BaseException:
-            self._archive.close()
-            raise
+        self._archive = zipfile.ZipFile(path) if archive is None else nullcontext(archive)
+        with ExitStack() as undone:
+            opened = undone.enter_context(self._archive)
+            self.size = opened.getinfo(member).file_size
+            self._stream = opened.open(member)
+            self.source = ZipSource(path, member, self.size)
+            undone.pop_all()
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return ``length`` bytes from ``offset``, fewer at the end."""
@@ -88,7 +87,63 @@ class OpenedMember:
 
     def __exit__(self, *error: object) -> None:
         self._stream.close()
-        self._archive.close()
+        self._archive.__exit__(None, None, None)
+
+
+class OpenedArchive:
+    """The zip archive of which a member was opened last: it stays open for the next one, until the context ends."""
+
+    __slots__ = ("_archive", "_path")
+
+    def __init__(self) -> None:
+        self._path = ""
+        self._archive: zipfile.ZipFile | None = None
+
+    def open(self, path: str) -> OpenedMember | None:
+        """Open a member by its path, ``archive.zip!/name``; None where the path isn't one.
+
+        Raises
+        ------
+        SourceError
+            When it can't be opened.
+        """
+        found = split_member(path)
+        if found is None:
+            return None
+        name, member = found
+        try:
+            if self._archive is None or name != self._path:
+                self.close()
+                self._path, self._archive = name, zipfile.ZipFile(name)
+            return OpenedMember(name, member, self._archive)
+        except ZIP_ERRORS as error:
+            raise SourceError(f"can't open the zip member: {error}", path=path) from error
+
+    def close(self) -> None:
+        """Close the archive, if one is open."""
+        if self._archive is not None:
+            self._archive.close()
+            self._archive = None
+
+    def __enter__(self) -> OpenedArchive:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def split_member(path: str) -> tuple[str, str] | None:
+    """Part the path of a zip member into those of the archive and the member; None where it is another path.
+
+    Examples
+    --------
+    >>> split_member("a/b.zip!/c/d.dcm"), split_member("a/b.dcm")
+    (('a/b.zip', 'c/d.dcm'), None)
+    """
+    if "!/" not in path or "://" in path or ZIP_MARK not in path.lower() or os.path.exists(path):
+        return None
+    cut = path.lower().index(ZIP_MARK) + len(ZIP_MARK) - 2
+    return path[:cut], path[cut + 2 :]
 
 
 def open_source(where: Readable) -> AbstractContextManager[Opened | OpenedFile]:
@@ -106,9 +161,8 @@ def open_source(where: Readable) -> AbstractContextManager[Opened | OpenedFile]:
         if "://" in name:
             system, inner = filesystem(name)
             return nullcontext(_opened(UrlSource(name, _url_size(system, inner, name))))
-        if "!/" in name and ZIP_MARK in name.lower() and not os.path.exists(name):
-            cut = name.lower().index(ZIP_MARK) + len(ZIP_MARK) - 2
-            return _open_member(name[:cut], name[cut + 2 :])
+        if "!/" in name and (member := split_member(name)) is not None:
+            return _open_member(*member)
         return OpenedFile(name)
     if isinstance(where, (bytes, bytearray, memoryview)):
         return nullcontext(_opened(MemorySource(bytes(where))))

@@ -14,6 +14,9 @@ from dicomkit.sources import CHUNK, Bulk, FileSource
 _NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _MOST_BUFFERS = 512
 _SMALL = 1 << 14
+_PAGE = 1 << 12
+"""Between positions that differ by less, the system copies the halves of pages, which takes twice as long as to read
+and write."""
 _NO_COPY = frozenset((errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM))
 """What a system says that can't copy between two files by itself."""
 
@@ -24,7 +27,8 @@ def replace_file(path: str, chunks: Iterable[bytes | Bulk], *, durable: bool = F
     Parameters
     ----------
     chunks
-        What to write. A Bulk of a file is copied by the system, where it can, without coming into this process.
+        What to write. Of a large Bulk only a part is in memory at once; where the pages of a file can be taken over as
+        they are, the system copies them.
     durable
         Whether to wait until it is on the disk.
 
@@ -71,10 +75,12 @@ def _write_all(descriptor: int, chunks: Iterable[bytes | Bulk]) -> None:
     size = 0
     for chunk in chunks:
         if isinstance(chunk, Bulk):
-            _write(descriptor, pending)
-            pending, size = [], 0
-            _copy(descriptor, chunk)
-            continue
+            if chunk.length > CHUNK:
+                _write(descriptor, pending)
+                pending, size = [], 0
+                _copy(descriptor, chunk)
+                continue
+            chunk = bytes(chunk)
         pending.append(chunk)
         size += len(chunk)
         if size >= CHUNK:
@@ -98,9 +104,10 @@ def _write(descriptor: int, buffers: list[bytes]) -> None:
 
 
 def _copy(descriptor: int, bulk: Bulk) -> None:
-    """Append a slice of a source."""
+    """Append a slice of a source, by the system where that can take whole pages."""
     done, length = 0, bulk.length
-    if isinstance(bulk.source, FileSource) and hasattr(os, "copy_file_range"):
+    aligned = (bulk.offset - os.lseek(descriptor, 0, os.SEEK_CUR)) % _PAGE == 0
+    if aligned and isinstance(bulk.source, FileSource) and hasattr(os, "copy_file_range"):
         incoming = bulk.source.open()
         try:
             while done < length:

@@ -38,6 +38,7 @@ PLUGINS = Path("/usr/share/orthanc/plugins")
 def program(name: str) -> str | None:
     """Find a program that isn't a script of Python: pynetdicom has clients of the same names as DCMTK."""
     folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin", "/usr/sbin", "/usr/local/bin"]
+    folders += map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
     for folder in folders:
         found = shutil.which(name, path=folder)
         if found:
@@ -385,7 +386,7 @@ def dcmprscp(*options: object, aet: str = "IHEFULL") -> Iterator[Server]:
         for name in ("spool", "database", "log", "lut", "reports"):
             (folder / name).mkdir()
         config = folder / "dcmpstat.cfg"
-        config.write_text(_PRINTER.format(folder=folder, port=port, aet=aet))
+        config.write_text(_PRINTER.format(folder=folder, port=port, aet=aet, type="LOCALPRINTER", more=""))
         command = [required("dcmprscp"), "-v", "-c", config, "-p", aet, *options]
         with started(command, [port], folder, cwd=folder) as (pid, log):
             yield Server(port, aet, folder, pid, log_path=log)
@@ -408,7 +409,7 @@ Directory = {folder}/reports
 aetitle = DCMPSTATE
 [[COMMUNICATION]]
 [{aet}]
-Type = LOCALPRINTER
+Type = {type}
 Hostname = localhost
 Port = {port}
 Aetitle = {aet}
@@ -423,7 +424,7 @@ DisplayFormat = 1,1\\1,2\\2,2
 Supports12Bit = true
 SupportsImageSize = true
 SupportsPresentationLUT = true
-"""
+{more}"""
 
 
 @contextmanager
@@ -680,6 +681,29 @@ def termscu(
     return _client("termscu", port, options, aec, aet, timeout)
 
 
+def dcmprscu(
+    port: int,
+    files: Iterable[Path],
+    folder: Path,
+    *options: object,
+    job: Iterable[object] = (),
+    more: str = "",
+    aec: str = "ANY-SCP",
+    timeout: float = RUN_SECONDS,
+) -> Finished:
+    """Print images: dcmpsprt makes a print job of files, with ``job`` options, and dcmprscu prints it.
+
+    ``more`` are lines for the printer in the config file, such as ``Annotation = 1\\LABEL``.
+    """
+    for name in ("spool", "database", "log", "lut", "reports"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    config = folder / "dcmpstat.cfg"
+    config.write_text(_PRINTER.format(folder=folder, port=port, aet=aec, type="PRINTER", more=more))
+    run("dcmpsprt", "-v", "-c", config, "-p", aec, *job, *files, timeout=timeout, folder=folder).check()
+    jobs = sorted((folder / "database").glob("SP_*.dcm"))
+    return run("dcmprscu", "-v", "-c", config, "-p", aec, *options, *jobs, timeout=timeout, folder=folder)
+
+
 def _keys(keys: Iterable[str]) -> list[str]:
     return [part for key in keys for part in ("-k", key)]
 
@@ -700,3 +724,34 @@ def small_instances(folder: Path, *, patients: int = 1, slices: int = 3, size: i
     for seed in range(patients):
         written += write_series(ct_series(slices, size, seed=seed), folder / f"patient{seed}")
     return written
+
+
+# ---- databases -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server with an empty database, ``postgresql+psycopg://dicomkit@127.0.0.1:PORT/postgres``.
+
+    It refuses to run as root: then it runs as the user of its package, or as nobody.
+    """
+    make, serve = required("initdb"), required("postgres")
+    options: dict[str, Any] = {}
+    with _folder(None) as folder:
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            import pwd
+
+            users = {entry.pw_name: entry for entry in pwd.getpwall()}
+            user = users.get("postgres") or users["nobody"]
+            options = {"user": user.pw_uid, "group": user.pw_gid}
+            for owned in (folder.parent, folder):
+                os.chown(owned, user.pw_uid, user.pw_gid)
+        data = folder / "data"
+        line = [make, "-D", data, "-U", "dicomkit", "--auth=trust", "--locale=C.UTF-8", "-E", "UTF8", "--no-sync"]
+        done = subprocess.run([str(part) for part in line], capture_output=True, text=True, cwd=folder, **options)
+        assert done.returncode == 0, done.stdout + done.stderr
+        port = free_port()
+        quick = ["-c", "fsync=off", "-c", "unix_socket_directories="]
+        command = [serve, "-D", data, "-h", LOCALHOST, "-p", port, *quick]
+        with started(command, [port], folder, cwd=folder, **options) as (pid, log):
+            yield Server(port, "", folder, pid, log_path=log)

@@ -3,9 +3,9 @@
 Usage: python -m tools.make_module_tables FOLDER [OUTPUT]
 
 FOLDER holds tables extracted from the standard: iods.json, modules.json, attribute_constraints_2020.json,
-section_terms_2020.json, macros_2020.json, ps3.05_tables_2026c.json and ps3.04_service_attributes_2013.csv. Modules and
-types are those of one edition, conditions and values those of an older one; where they meet is decided in
-`Constraints`. A test makes the tables again and compares.
+section_terms_2020.json, macros_2020.json, gdcm_part3_2008.xml, ps3.05_tables_2026c.json and
+ps3.04_service_attributes_2013.csv. Modules and types are those of one edition, conditions and values those of an older
+one; where they meet is decided in `Constraints`. A test makes the tables again and compares.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ conditions.tsv: when an attribute or module is needed, and when else it is allow
 needed), in the language of `dicomkit/standard/conditions.py`, translated by `tools/condition_sentences.py`. `?`
 means that the condition is not expressed: of {sentences} sentences about attributes {understood} are, and of
 {module_sentences} about modules and functional groups {module_understood}. {unexpressed:,} of {conditional:,}
-conditional attributes in the groups have none.
+conditional attributes in the groups have none. Where the source has lost when an attribute is allowed otherwise, that
+is from PS3.3 2008, Part3.xml of GDCM (BSD).
 
 values.tsv: E for Enumerated Values, D for Defined Terms; the number of the value that they are for (0 for all); a
 condition; the values. Numbers are decimal, tags have eight digits.
@@ -167,7 +168,8 @@ class Tables:
 
         self.iods, self.modules = load("iods.json"), load("modules.json")
         self.macros = load("macros_2020.json")
-        self.constraints = Constraints(load("attribute_constraints_2020.json"), self.macros)
+        part3 = (folder / "gdcm_part3_2008.xml").read_text(encoding="utf-8")
+        self.constraints = Constraints(load("attribute_constraints_2020.json"), self.macros, part3)
         self.sections = section_values(load("section_terms_2020.json"))
         self.groups: dict[tuple[Row, ...], int] = {}
         self.rules: dict[Rule, int] = {UNKNOWN: 0}
@@ -385,7 +387,9 @@ def make_tables(folder: Path) -> dict[str, str]:
         "README_modules.md": ABOUT.format(notes=notes, **facts),
         "iods.tsv": table("id name sop_classes edition", f"{origin} {SERVICE_ORIGIN}", [*iods, *services]),
         "modules.tsv": table("tag type items condition values", origin, modules),
-        "conditions.tsv": table("need allow", older, ["\t".join(rule) for rule in tables.rules]),
+        "conditions.tsv": table(
+            "need allow", f"{older[:-1]}; 2008: GDCM (BSD).", ["\t".join(rule) for rule in tables.rules]
+        ),
         "compressed_pixels.tsv": table(
             "transfer_syntax section photometric samples planar representation allocated stored",
             f"{PART5}.",

@@ -124,21 +124,57 @@ def values_of(terms: Iterable[Any], vr: str) -> Iterator[Values]:
         yield kind[0], number[1] if number else "0", need, tuple(term for term in found if term)
 
 
+_DESCRIPTION = re.compile(
+    r'<entry group="(\w{4})" element="(\w{4})"[^>]*>\s*<description>(.*?)</description>', re.DOTALL
+)
+_OTHERWISE = re.compile(r"(Required if (?:(?!Required if).)*?)\. Otherwise may be present if (.*?)(?:\.|$)")
+
+
+def allowed_otherwise(part3: str) -> dict[tuple[str, str], str]:
+    """Find "Otherwise may be present if ...", which the source of conditions lacks, in the still older edition of GDCM.
+
+    Parameters
+    ----------
+    part3
+        The text of its Part3.xml.
+
+    Returns
+    -------
+    dict
+        Conditions by tag and need.
+
+    Examples
+    --------
+    >>> text = "Required if Tagging (0018,9028) is GRID. Otherwise may be present if Frame Type (0008,9007) is DERIVED."
+    >>> allowed_otherwise(f'<entry group="0018" element="9218"><description>{text}</description></entry>')
+    {('00189218', 'Tagging = GRID'): 'FrameType = DERIVED'}
+    """
+    found = {}
+    for group, element, description in _DESCRIPTION.findall(part3):
+        if sentences := _OTHERWISE.search(" ".join(description.split())):
+            rule, allow = rule_of(sentences[1]), expression(marked(sentences[2]))
+            if rule != UNKNOWN and allow:
+                found[f"{group}{element}".upper(), rule.need] = allow
+    return found
+
+
 class Constraints:
     """Conditions and values of the older edition, to be found by module and path."""
 
-    def __init__(self, rows: list[dict[str, Any]], macros: dict[str, list[list[str]]]) -> None:
+    def __init__(self, rows: list[dict[str, Any]], macros: dict[str, list[list[str]]], part3: str) -> None:
         self.exact: dict[str, list[Constraint]] = defaultdict(list)
         self.by_tag: dict[str, list[Constraint]] = defaultdict(list)
         self.sentences: dict[str, Rule] = {}
         self.modules = {path.split(":")[1] for row in rows for path in row["paths"] if path.startswith("module:")}
         self.macros = {name: {path.upper() for path, _ in paths} for name, paths in macros.items()}
+        otherwise = allowed_otherwise(part3)
         for row in rows:
+            tag = row["tag"].upper().replace("60XX", "6000")
             rule = rule_of(row["condition"]) if row["condition"] else None
             if rule:
+                rule = rule._replace(allow=rule.allow or otherwise.get((tag, rule.need), ""))
                 self.sentences[row["condition"]] = rule
             paths = frozenset(path.upper().replace(":60XX", ":6000") for path in row["paths"])
-            tag = row["tag"].upper().replace("60XX", "6000")
             vr = vr_of(int(tag, 16)) or ""
             found = Constraint(tag, row["type"], rule, tuple(values_of(row["terms"], vr)), paths, row["n_paths"])
             for path in paths:

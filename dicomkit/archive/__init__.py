@@ -1,4 +1,4 @@
-"""Archives: where instances are kept and found, in memory, or in a folder with an index."""
+"""Archives: where instances are kept and found, in memory, or in a folder with an index; worklists and steps."""
 
 from dicomkit.archive.errors import (
     ArchiveError,
@@ -10,7 +10,11 @@ from dicomkit.archive.errors import (
 )
 from dicomkit.archive.folder import FolderArchive
 from dicomkit.archive.memory import MemoryArchive
+from dicomkit.archive.performed_steps import MemorySteps, SqliteSteps
 from dicomkit.archive.protocol import Archive, Receipt, StoredInstance
+from dicomkit.archive.transactions import Transactions
+from dicomkit.archive.workitems import Workitems
+from dicomkit.archive.worklist import FolderWorklist, MemoryWorklist
 
 __all__ = [
     "Archive",
@@ -18,10 +22,16 @@ __all__ = [
     "ArchiveFullError",
     "DuplicateInstanceError",
     "FolderArchive",
+    "FolderWorklist",
     "IndexFailedError",
     "MemoryArchive",
+    "MemorySteps",
+    "MemoryWorklist",
     "MismatchError",
     "NotUnderstoodError",
     "Receipt",
+    "SqliteSteps",
     "StoredInstance",
+    "Transactions",
+    "Workitems",
 ]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import struct
 from functools import cache
 from typing import NamedTuple
 
 from dicomkit.archive.errors import MismatchError, NotUnderstoodError
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import Element
-from dicomkit.dataset.index import to_word, vr_word
+from dicomkit.dataset.index import Index, to_word, vr_word
+from dicomkit.encoding.regular import explicit_elements
 from dicomkit.encoding.writer import to_bytes
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
+from dicomkit.sources import MemorySource
 from dicomkit.standard.attributes import tag_of
 from dicomkit.standard.query_keys import LEVELS, query_keys
 from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
@@ -28,11 +29,10 @@ _MORE = (
 )
 
 
-_header = struct.Struct("<IHH").unpack_from
-_long_length = struct.Struct("<I").unpack_from
-_SHORT_VRS = frozenset(vr_word(name) for name, vr in VRS.items() if not vr.long_form and len(name) == 2)
-_LONG_VRS = frozenset(vr_word(name) for name, vr in VRS.items() if vr.long_form and name != "UN")
-_PIXELS = 0x7FE0
+_HEADERS = {vr_word(name): 12 if vr.long_form else 8 for name, vr in VRS.items()}
+"""How long the header of an element is, by the VR that it tells."""
+_EXPLICIT = TransferSyntax.of(EXPLICIT_VR_LITTLE_ENDIAN)
+_PIXELS, _ITEMS = 0x7FE0, 0xFFFE
 
 
 class Card(NamedTuple):
@@ -45,10 +45,18 @@ class Card(NamedTuple):
     patient_id: str
     modality: str
     attributes: bytes
+    patient_name: str = ""
+    study_date: str = ""
+    accession_number: str = ""
 
     def to_dataset(self) -> DataSet:
         """Read the attributes."""
-        return read(self.attributes, transfer_syntax=EXPLICIT_VR_LITTLE_ENDIAN)
+        return read_card(self.attributes)
+
+
+def read_card(attributes: bytes) -> DataSet:
+    """Read the attributes of a card."""
+    return read(attributes, transfer_syntax=EXPLICIT_VR_LITTLE_ENDIAN)
 
 
 @cache
@@ -72,7 +80,7 @@ def make_card(
     sop_class_uid, sop_instance_uid
         What was announced, where something was.
     attributes
-        What `sliced` made of its bytes, where there is such a thing.
+        The bytes of what is on it, where they are known.
 
     Raises
     ------
@@ -98,6 +106,9 @@ def make_card(
         str(ds.get("PatientID") or ""),
         str(ds.get("Modality") or ""),
         _attributes(ds) if attributes is None else attributes,
+        str(ds.get("PatientName") or ""),
+        str(ds.get("StudyDate") or ""),
+        str(ds.get("AccessionNumber") or ""),
     )
 
 
@@ -118,8 +129,15 @@ def is_plain(transfer_syntax_uid: str) -> bool:
     return not (syntax.implicit_vr or syntax.big_endian or syntax.deflated)
 
 
-def sliced(encoded: bytes, *, whole: bool = True) -> bytes | None:
-    """Take the attributes of a card out of a data set in Explicit VR Little Endian; None where it isn't plain enough.
+class Header(NamedTuple):
+    """What comes before the pixels of an instance: its elements, and the bytes of those that are on its card."""
+
+    ds: DataSet
+    attributes: bytes
+
+
+def plain_header(encoded: bytes | bytearray | memoryview, *, whole: bool = True) -> Header | None:
+    """Take the header out of a data set in Explicit VR Little Endian; None where it isn't plain enough.
 
     Parameters
     ----------
@@ -129,36 +147,33 @@ def sliced(encoded: bytes, *, whole: bool = True) -> bytes | None:
     Examples
     --------
     >>> ds = DataSet(PatientID="A1", RescaleSlope=1)
-    >>> sliced(to_bytes(ds)) == to_bytes(ds.drop("RescaleSlope"))
-    True
+    >>> header = plain_header(to_bytes(ds))
+    >>> header.attributes == to_bytes(ds.drop("RescaleSlope")), header.ds == ds
+    (True, True)
     """
-    words, parts, position, end = _card_words(), [], 0, len(encoded)
-    try:
-        while position < end:
-            word, vr, length = _header(encoded, position)
-            start = position
-            if vr in _SHORT_VRS:
-                position += 8 + length
-            elif word & 0xFFFF >= _PIXELS:
-                whole = True
-                break
-            elif vr in _LONG_VRS:
-                (length,) = _long_length(encoded, position + 8)
-                position += 12 + length
-            else:
-                return None
-            if length & 1 or position > end:  # an undefined length, too
-                return None
-            if word in words:
-                parts.append(encoded[start:position])
-    except struct.error:
+    rows: list[int] = []
+    open_sequences: list[list[int]] = []
+    end, _, at = explicit_elements(encoded, 0, len(encoded), rows, open_sequences, stop_group=_PIXELS)
+    at_pixels = at is not None and end < len(encoded) and _PIXELS <= at[0] & 0xFFFF < _ITEMS
+    if open_sequences or not (at_pixels or (whole and end == len(encoded))):
         return None
-    return b"".join(parts) if whole else None
+    data = bytes(encoded[:end])
+    index = Index(rows, MemorySource(data), ((0, data),), _EXPLICIT)
+    ds, card_tags, parts, last = DataSet.of_index(index), _card_tags_by_word(), [], 0
+    for word, record in ds._records.positions().items():
+        if (tag := card_tags.get(word)) is not None:
+            kind, length, offset = rows[4 * record + 1 : 4 * record + 4]
+            header = _HEADERS.get(kind)
+            if header is None or length & 1 or tag <= last:  # of undefined length, odd or out of order
+                return None
+            parts.append(data[offset - header : offset + length])
+            last = tag
+    return Header(ds, b"".join(parts))
 
 
 @cache
-def _card_words() -> frozenset[int]:
-    return frozenset(map(to_word, _card_tags()))
+def _card_tags_by_word() -> dict[int, int]:
+    return {to_word(tag): tag for tag in _card_tags()}
 
 
 def _attributes(ds: DataSet) -> bytes:

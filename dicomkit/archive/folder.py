@@ -12,12 +12,14 @@ from contextlib import suppress
 from itertools import chain, islice
 
 from dicomkit.archive.answers import COMPUTED, answering, asks_about_group, wanted_keywords
-from dicomkit.archive.cards import Card, card_keywords, make_card
+from dicomkit.archive.cards import make_card, read_card
 from dicomkit.archive.encoded_answers import encoded_answering
 from dicomkit.archive.errors import ArchiveFullError, DuplicateInstanceError
 from dicomkit.archive.folder_receipt import Before, FolderReceipt
-from dicomkit.archive.index import Index, Row
-from dicomkit.archive.place import DEFAULT_TEMPLATE, placing, template_keywords
+from dicomkit.archive.index import Index
+from dicomkit.archive.index_conditions import decides
+from dicomkit.archive.index_tables import Row
+from dicomkit.archive.place import DEFAULT_TEMPLATE, placing
 from dicomkit.archive.protocol import IRREGULAR, Check, StoredInstance
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.outgoing import outgoing
@@ -95,7 +97,6 @@ class FolderArchive:
         self.min_free = min_free
         self.durable = durable
         self._place = placing(template)
-        self.card_is_enough = set(template_keywords(template)) <= set(card_keywords())
         os.makedirs(self.folder, exist_ok=True)
         self._index = Index(index or f"sqlite:///{os.path.join(self.folder, INDEX_NAME)}")
         self._pending: dict[str, Row] = {}
@@ -127,7 +128,7 @@ class FolderArchive:
             What every answer holds beside what was asked for, by keyword.
         """
         answer = encoded_answering(query, constants)
-        if answer is None or not self._index.decides(query):
+        if answer is None or not decides(query):
             return None
         self._flush()
         return (answer(row[0]) for row in self._index.groups(query))
@@ -142,7 +143,7 @@ class FolderArchive:
         size = _FIRST_BATCH
         while batch := list(islice(groups, size)):
             size = _MOST_GROUPS
-            cards = [(Card("", "", "", "", "", "", row[0]).to_dataset(), (row[1], row[2], row[3])) for row in batch]
+            cards = [(read_card(row[0]), (row[1], row[2], row[3])) for row in batch]
             if not about_group:  # nothing is computed for what doesn't match anyway
                 cards = [(found, uids) for found, uids in cards if test(found)]
             facts = self._index.facts(computed, [uids for _, uids in cards])

@@ -6,8 +6,18 @@ import argparse
 from typing import Any
 
 from dicomkit._version import __version__
+from dicomkit.cli.delivering import EXAMPLES as DELIVERY_EXAMPLES
+from dicomkit.cli.delivering import add_deliver
+from dicomkit.cli.delivery import EXAMPLES as QUEUE_EXAMPLES
+from dicomkit.cli.delivery import add_queue
 from dicomkit.cli.network_arguments import EXAMPLES as NETWORK_EXAMPLES
 from dicomkit.cli.network_arguments import add_network
+from dicomkit.cli.printing_arguments import EXAMPLES as PRINT_EXAMPLES
+from dicomkit.cli.printing_arguments import add_print
+from dicomkit.cli.procedure_arguments import EXAMPLES as PROCEDURE_EXAMPLES
+from dicomkit.cli.procedure_arguments import add_procedure
+from dicomkit.cli.serving import EXAMPLES as SERVER_EXAMPLES
+from dicomkit.cli.serving import add_serve
 
 EXAMPLES = """examples:
   dicomkit scan data/                                  what is in a folder, one line per series
@@ -38,7 +48,13 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="dicomkit",
         description="DICOM files as tables, trees and pictures; convert, check, de-identify, send and get them.",
-        epilog=EXAMPLES + NETWORK_EXAMPLES,
+        epilog=EXAMPLES
+        + NETWORK_EXAMPLES
+        + SERVER_EXAMPLES
+        + PROCEDURE_EXAMPLES
+        + PRINT_EXAMPLES
+        + DELIVERY_EXAMPLES
+        + QUEUE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--version", action="version", version=f"dicomkit {__version__}")
@@ -92,6 +108,11 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("--out", metavar="FILE.png", help="write a plot of steps and offsets")
     _add_exchange(commands)
     add_network(commands)
+    add_serve(commands)
+    add_procedure(commands)
+    add_print(commands)
+    add_deliver(commands)
+    add_queue(commands)
     return made
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dicomkit as dk
-from dicomkit.cli import exchange, network
+from dicomkit.cli import delivering, delivery, exchange, network, printing_films, procedure, serving
 from dicomkit.cli.printing import frame_text, terminal_width, write_frame
 from dicomkit.errors import ValueFormatError
 
@@ -179,4 +179,9 @@ COMMANDS: dict[str, Callable[[Namespace], Iterator[str]]] = {
     "explain": explain,
     **exchange.COMMANDS,
     **network.COMMANDS,
+    **serving.COMMANDS,
+    **procedure.COMMANDS,
+    **printing_films.COMMANDS,
+    **delivering.COMMANDS,
+    **delivery.COMMANDS,
 }

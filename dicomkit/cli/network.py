@@ -7,10 +7,10 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from getpass import getpass
 from typing import TYPE_CHECKING, Any
 
 import dicomkit as dk
+from dicomkit.cli.peers import peer_of
 from dicomkit.cli.printing import frame_text, terminal_width, write_frame
 from dicomkit.display.text import display_width
 from dicomkit.errors import DicomError, QueryError, ValueFormatError
@@ -18,10 +18,7 @@ from dicomkit.errors import DicomError, QueryError, ValueFormatError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dicomkit.dimse.peer import Peer
     from dicomkit.dimse.retrieve import Retrieval
-    from dicomkit.net.events import Event
-    from dicomkit.net.tls import Secure
     from dicomkit.query import Query
 
 _UNIQUE = {
@@ -47,7 +44,7 @@ _SHORT = {
 
 def echo(arguments: Namespace) -> Iterator[str]:
     """Ask a peer whether it is there."""
-    peer = _peer(arguments)
+    peer = peer_of(arguments)
     if arguments.explain:
         yield repr(dk.explain_association(peer))
         return
@@ -60,7 +57,7 @@ def echo(arguments: Namespace) -> Iterator[str]:
 def find(arguments: Namespace) -> Iterator[str]:
     """List what a peer has."""
     matches = dk.find(
-        _peer(arguments),
+        peer_of(arguments),
         _query(arguments, arguments.returning),
         root=arguments.root,
         limit=arguments.limit,
@@ -97,7 +94,7 @@ def get(arguments: Namespace) -> Iterator[str]:
     """Retrieve instances into a folder, over the association that asks for them."""
     os.makedirs(arguments.into, exist_ok=True)
     arriving = dk.get(
-        _peer(arguments),
+        peer_of(arguments),
         _query(arguments),
         root=arguments.root,
         into=arguments.into,
@@ -113,7 +110,7 @@ def move(arguments: Namespace) -> Iterator[str]:
     if arguments.into is not None:
         os.makedirs(arguments.into, exist_ok=True)
     arriving = dk.move(
-        _peer(arguments),
+        peer_of(arguments),
         _query(arguments),
         arguments.to,
         root=arguments.root,
@@ -133,7 +130,7 @@ def store(arguments: Namespace) -> Iterator[str]:
     if not len(good):
         raise ValueFormatError(f"there is no DICOM file to send among {len(files):,} files")
     report = dk.store(
-        _peer(arguments),
+        peer_of(arguments),
         good,
         progress=sys.stderr.isatty(),
         convert=not arguments.as_is,
@@ -155,50 +152,32 @@ def store(arguments: Namespace) -> Iterator[str]:
     report.raise_for_failures()
 
 
-def serve(arguments: Namespace) -> Iterator[str]:
-    """Serve the archive in a folder until Ctrl-C."""
-    accept: dict[str, Any] = {}
-    if arguments.allow:
-        accept["accept"] = dk.dimse.policies.calling(arguments.allow)
-    with (
-        dk.FolderArchive(arguments.folder) as archive,
-        dk.serve_dimse(
-            archive,
-            ae=arguments.ae,
-            host=arguments.host,
+def commit(arguments: Namespace) -> Iterator[str]:
+    """Ask a peer to commit to keep what is in files."""
+    files = dk.scan(arguments.where, ["SOPInstanceUID"])
+    good = files[files["error"].isna()]
+    if not len(good):
+        raise ValueFormatError(f"there is no DICOM file to ask for among {len(files):,} files")
+    with dk.archive.Transactions(arguments.ledger) as ledger:
+        result = dk.commit(
+            peer_of(arguments),
+            good,
+            wait=arguments.wait,
+            attempts=arguments.attempts,
+            host=arguments.listen,
             port=arguments.port,
-            tls=_server_tls(arguments),
-            only_called=arguments.only_called,
-            destinations=dict(_destination(text) for text in arguments.destination),
-            on_event=dk.net.at_least("info" if arguments.verbose else "warning", _tell),
-            **accept,
-        ) as server,
-    ):
-        if arguments.take_in:
-            taken = archive.take_in(arguments.take_in)
-            yield f"{taken:,} instances taken in"
-        yield f"serving {arguments.folder} as {server.ae} on {server.host}:{server.port}; Ctrl-C ends it"
-        sys.stdout.flush()
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            yield "stopped"
-
-
-def _tell(event: Event) -> None:
-    """Write an event as a line; what comes from the wire is sanitised."""
-    from dicomkit.net.events import MAX_VALUE
-    from dicomkit.net.printable import printable
-
-    words = [event.name, printable(event.peer)]
-    if (request := event.data.get("request")) is not None:
-        words.append(f"{printable(request.calling_ae)} calls {printable(request.called_ae)}")
-    for name, value in event.data.items():
-        if isinstance(value, int | str):
-            shown = f"0x{value:04X}" if name == "status" and isinstance(value, int) else printable(value, MAX_VALUE)
-            words.append(f"{name}={shown}")
-    print(time.strftime("%H:%M:%S", time.localtime(event.time)), *words, file=sys.stderr, flush=True)
+            ledger=ledger,
+        )
+    table = result.to_table()
+    if arguments.out:
+        write_frame(table, arguments.out)
+    trouble = table[table["state"] != "committed"]
+    if len(trouble):
+        yield frame_text(trouble, columns=["SOPInstanceUID", "state", "reason"], max_rows=arguments.rows) + "\n"
+    yield f"{len(result.committed):,} of {len(result.requested):,} committed, transaction {result.transaction_uid}"
+    if arguments.out:
+        yield f"written: {arguments.out}"
+    result.raise_for_failures()
 
 
 def _retrieved(arriving: Any, where: str) -> Iterator[str]:
@@ -238,58 +217,11 @@ def _query(arguments: Namespace, returning: list[str] | None = None) -> Query:
     return dk.query.query(arguments.level, return_keys=returning, **keys)
 
 
-def _peer(arguments: Namespace) -> Peer:
-    """Make the peer of the arguments: [AET@]HOST:PORT, and how to speak with it."""
-    title, host, port = _address(arguments.peer)
-    seconds = arguments.timeout
-    options: dict[str, Any] = {}
-    if seconds is not None:
-        options["timeouts"] = dk.net.Timeouts(connect=seconds, read=seconds, write=seconds)
-    if arguments.user is not None:
-        secret = getpass() if arguments.password == "-" else arguments.password
-        options["identity"] = dk.dimse.UserIdentity.username(arguments.user, passcode=secret)
-    elif arguments.password is not None:
-        raise ValueFormatError("a password needs a name", hint="give --user too")
-    called = arguments.called or title or "ANY-SCP"
-    return dk.Peer(host, port, called, arguments.calling, tls=_client_tls(arguments), **options)
-
-
-def _address(text: str) -> tuple[str, str, int]:
-    title, _, rest = text.rpartition("@")
-    host, colon, port = rest.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (host and colon and port.isascii() and port.isdigit()):
-        raise ValueFormatError(f"{text!r} is no peer", hint="write HOST:PORT or AET@HOST:PORT, such as PACS@pacs:104")
-    return title, host, int(port)
-
-
-def _destination(text: str) -> tuple[str, Peer]:
-    title, host, port = _address(text)
-    if not title:
-        raise ValueFormatError(f"{text!r} has no AE title", hint="write AET@HOST:PORT")
-    return title, dk.Peer(host, port, title)
-
-
-def _client_tls(arguments: Namespace) -> Secure | None:
-    given = {name: getattr(arguments, f"tls_{name}") for name in ("authorities", "certificate", "key", "server_name")}
-    if not (arguments.tls or arguments.tls_pin or arguments.tls_any_name or any(given.values())):
-        return None
-    return dk.net.tls.client(**given, pins=arguments.tls_pin, check_name=not arguments.tls_any_name)
-
-
-def _server_tls(arguments: Namespace) -> Secure | None:
-    if arguments.tls_certificate is None:
-        if arguments.tls_key or arguments.tls_authorities:
-            raise ValueFormatError("a server with TLS needs a certificate", hint="give --tls-certificate")
-        return None
-    return dk.net.tls.server(arguments.tls_certificate, arguments.tls_key, client_authorities=arguments.tls_authorities)
-
-
 COMMANDS: dict[str, Callable[[Namespace], Iterator[str]]] = {
     "echo": echo,
     "find": find,
     "get": get,
     "move": move,
     "store": store,
-    "serve": serve,
+    "commit": commit,
 }

@@ -10,7 +10,7 @@ EXAMPLES = """  dicomkit echo PACS@pacs.local:104                    whether a p
   dicomkit get PACS@pacs.local:104 series SeriesInstanceUID=1.2.3 --into ct/
   dicomkit move PACS@pacs.local:104 study StudyInstanceUID=1.2.3 --to WORKSTATION
   dicomkit store PACS@pacs.local:104 ct/               sends files and folders
-  dicomkit serve archive/ --port 11112 --allow MODALITY1
+  dicomkit commit PACS@pacs.local:104 ct/ --port 11113 asks it to keep them, and waits for its report
 """
 _LEVELS = ("patient", "study", "series", "image")
 _OUT = "write the table to a .csv, .parquet or .json file"
@@ -18,10 +18,10 @@ _OUT = "write the table to a .csv, .parquet or .json file"
 
 def add_network(commands: Any) -> None:
     """Add the commands of a user and of a provider of DICOM networking."""
-    echo = _peer(commands.add_parser("echo", help="ask a peer whether it is there"))
+    echo = with_peer(commands.add_parser("echo", help="ask a peer whether it is there"))
     echo.add_argument("--explain", action="store_true", help="list which services and transfer syntaxes it takes")
 
-    find = _query(_peer(commands.add_parser("find", help="list what a peer has")))
+    find = _query(with_peer(commands.add_parser("find", help="list what a peer has")))
     find.add_argument(
         "--return", dest="returning", nargs="+", metavar="KEYWORD", help="attributes to ask for, instead of the usual"
     )
@@ -29,16 +29,20 @@ def add_network(commands: Any) -> None:
     find.add_argument("--rows", type=int, default=200, metavar="N", help="lines to print at most (default: 200)")
     find.add_argument("--out", metavar="FILE", help=_OUT)
 
-    get = _query(_peer(commands.add_parser("get", help="retrieve instances over the association that asks (C-GET)")))
+    get = _query(
+        with_peer(commands.add_parser("get", help="retrieve instances over the association that asks (C-GET)"))
+    )
     get.add_argument("--into", required=True, metavar="FOLDER", help="where the files go, called after their UIDs")
 
-    move = _query(_peer(commands.add_parser("move", help="let a peer send instances to another one, or here (C-MOVE)")))
+    move = _query(
+        with_peer(commands.add_parser("move", help="let a peer send instances to another one, or here (C-MOVE)"))
+    )
     move.add_argument("--to", metavar="AET", help="AE title, known to the peer, of the one that they go to")
     move.add_argument("--into", metavar="FOLDER", help="receive them here, as --calling, which the peer has to know")
     move.add_argument("--listen", default="127.0.0.1", metavar="HOST", help="address to receive on; 0.0.0.0 for all")
     move.add_argument("--port", type=int, default=0, metavar="N", help="port to receive on (default: any free one)")
 
-    store = _peer(commands.add_parser("store", help="send files and folders to a peer"))
+    store = with_peer(commands.add_parser("store", help="send files and folders to a peer"))
     store.add_argument("where", nargs="+", metavar="FILE", help="files, folders, zip archives or glob patterns")
     store.add_argument("--as-is", action="store_true", help="convert nothing that the peer doesn't take as it is")
     store.add_argument(
@@ -48,42 +52,36 @@ def add_network(commands: Any) -> None:
     store.add_argument("--associations", type=int, default=1, metavar="N", help="how many at once (default: 1)")
     store.add_argument("--rows", type=int, default=200, metavar="N", help="lines to print at most (default: 200)")
     store.add_argument("--out", metavar="FILE", help=_OUT + ", with the outcome of each")
-    _add_serve(commands)
 
-
-def _add_serve(commands: Any) -> None:
-    serve = commands.add_parser("serve", help="be a peer: an archive in a folder that takes, finds and gives instances")
-    serve.add_argument("folder", metavar="FOLDER", help="the archive; it is made where it doesn't exist")
-    serve.add_argument("--port", type=int, default=11112, metavar="N", help="0 for any free one (default: 11112)")
-    serve.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for all (default: this machine)"
+    commit = with_peer(commands.add_parser("commit", help="ask a peer to commit to keep what is in files"))
+    commit.add_argument("where", nargs="+", metavar="FILE", help="files, folders, zip archives or glob patterns")
+    commit.add_argument("--wait", type=float, default=30.0, metavar="SECONDS", help="for its report (default: 30)")
+    commit.add_argument("--attempts", type=int, default=1, metavar="N", help="how often to ask in all (default: 1)")
+    commit.add_argument("--listen", default="127.0.0.1", metavar="HOST", help="address to listen on; 0.0.0.0 for all")
+    commit.add_argument(
+        "--port", type=int, metavar="N", help="where the peer reports to, which it has to know (default: it can't)"
     )
-    serve.add_argument("--ae", default="DICOMKIT", metavar="AET", help="its AE title (default: DICOMKIT)")
-    serve.add_argument("--allow", nargs="+", metavar="AET", help="calling AE titles that may associate (default: all)")
-    serve.add_argument("--only-called", action="store_true", help="refuse who calls another AE title than --ae")
-    serve.add_argument(
-        "--destination",
-        nargs="+",
-        default=[],
-        metavar="AET@HOST:PORT",
-        help="peers that C-MOVE may send to",
-    )
-    serve.add_argument("--take-in", metavar="FOLDER", help="index the files of another folder, where they are")
-    serve.add_argument(
-        "--verbose", action="store_true", help="tell of every association and instance, not only trouble"
-    )
-    _certificates(serve, "authorities that sign the certificates of requestors, who must then have one")
+    commit.add_argument("--ledger", metavar="FILE", help="database of what was asked for, and what came of it")
+    commit.add_argument("--rows", type=int, default=200, metavar="N", help="lines to print at most (default: 200)")
+    commit.add_argument("--out", metavar="FILE", help=_OUT + ", with the outcome of each")
 
 
-def _peer(made: ArgumentParser) -> ArgumentParser:
+def with_peer(made: ArgumentParser) -> ArgumentParser:
+    """Add who the peer is and how it is spoken to, as `peer_of` reads it; the parser comes back."""
     made.add_argument("peer", metavar="[AET@]HOST:PORT", help="the peer, and its AE title")
+    return with_way(made)
+
+
+def with_way(made: ArgumentParser) -> ArgumentParser:
+    """Add how peers are spoken to, as `peer_of` reads it; the parser comes back."""
     group = made.add_argument_group("peer")
     group.add_argument("--called", metavar="AET", help="AE title of the peer (default: ANY-SCP)")
     group.add_argument("--calling", default="DICOMKIT", metavar="AET", help="AE title of ours (default: DICOMKIT)")
     group.add_argument("--user", metavar="NAME", help="who the user is")
     group.add_argument("--password", metavar="TEXT", help="passcode of the user; - asks for it")
     group.add_argument("--timeout", type=float, metavar="SECONDS", help="to connect, and to wait for the peer")
-    _certificates(made, "authorities that are trusted to sign the certificate of the peer")
+    group.add_argument("--retry", type=int, metavar="N", help="how often to try again what fails for a while")
+    with_certificates(made, "authorities that are trusted to sign the certificate of the peer")
     group.add_argument("--tls", action="store_true", help="use TLS, and trust the authorities of the system")
     group.add_argument(
         "--tls-pin", nargs="+", default=[], metavar="SHA256", help="fingerprints of trusted certificates"
@@ -93,7 +91,8 @@ def _peer(made: ArgumentParser) -> ArgumentParser:
     return made
 
 
-def _certificates(made: ArgumentParser, authorities: str) -> None:
+def with_certificates(made: ArgumentParser, authorities: str) -> None:
+    """Add who we are and whom we trust."""
     group = made.add_argument_group("TLS")
     group.add_argument("--tls-authorities", metavar="FILE", help=f"PEM file of the {authorities}")
     group.add_argument("--tls-certificate", metavar="FILE", help="PEM or PKCS#12 file: who we are")

@@ -39,6 +39,8 @@ class DataSet(Mapping[Any, Any]):
     ------
     ValueFormatError
         When a value breaks the rules of its VR; names the tag.
+    UnsupportedError
+        When sequences are nested more than 100 deep, here or in an edit.
 
     Examples
     --------
@@ -51,7 +53,7 @@ class DataSet(Mapping[Any, Any]):
     DataSet(2 elements)
     """
 
-    __slots__ = ("__weakref__", "_hash", "_meta", "_overlay", "_records", "_tags", "_values")
+    __slots__ = ("__weakref__", "_depth", "_hash", "_meta", "_overlay", "_records", "_tags", "_values")
 
     _records: Records
     _overlay: dict[int, Element | None]
@@ -59,6 +61,7 @@ class DataSet(Mapping[Any, Any]):
     _tags: tuple[Tag, ...] | None
     _meta: DataSet | Index | None
     _hash: int | None
+    _depth: int | None
 
     def __init__(self, elements: Mapping[Any, Any] | Iterable[Element] = (), /, **by_keyword: Any) -> None:
         changes = edit.changes(elements, by_keyword, type(self))
@@ -88,6 +91,7 @@ class DataSet(Mapping[Any, Any]):
         _put_tags(self, None)
         _put_meta(self, meta)
         _put_hash(self, None)
+        _put_depth(self, None)
 
     # Reading.
 
@@ -324,6 +328,12 @@ class DataSet(Mapping[Any, Any]):
     def __reduce__(self) -> tuple[Any, ...]:
         return DataSet._of, (self._records.compact(), self._overlay, {}, self._meta)
 
+    def __copy__(self) -> DataSet:
+        return self
+
+    def __deepcopy__(self, memo: object) -> DataSet:
+        return self
+
     def __dir__(self) -> Iterable[str]:
         return [*super().__dir__(), *self._ipython_key_completions_()]
 
@@ -439,6 +449,6 @@ def _tag_of_word(word: int) -> Tag:
 
 
 # Slots are set through their descriptors: __setattr__ refuses, and this is quicker than object.__setattr__.
-_put_records, _put_overlay, _put_values, _put_tags, _put_meta, _put_hash = (
-    DataSet.__dict__[name].__set__ for name in ("_records", "_overlay", "_values", "_tags", "_meta", "_hash")
+_put_records, _put_overlay, _put_values, _put_tags, _put_meta, _put_hash, _put_depth = (
+    DataSet.__dict__[name].__set__ for name in ("_records", "_overlay", "_values", "_tags", "_meta", "_hash", "_depth")
 )

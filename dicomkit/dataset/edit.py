@@ -7,6 +7,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from dicomkit.dataset.element import Element
+from dicomkit.dataset.index import EMPTY_INDEX
+from dicomkit.dataset.nesting import check_nesting, nested_items
+from dicomkit.dataset.records import Records
 from dicomkit.errors import ValueFormatError
 from dicomkit.standard.attributes import vr_of
 from dicomkit.values.tag import Tag
@@ -24,8 +27,8 @@ class Drop(Enum):
 DROP: Final = Drop.DROP
 
 
-def changes(given: Any, by_keyword: Mapping[str, Any], kind: type[DataSet]) -> dict[Any, Any]:
-    """Normalise what an edit was given: Elements by tag, and values by path."""
+def changes(given: Any, by_keyword: Mapping[str, Any], kind: type[DataSet], depth: int = 1) -> dict[Any, Any]:
+    """Normalise what an edit was given: Elements by tag, and values by path; at a depth of sequences."""
     found: dict[Any, Any] = {}
     if isinstance(given, Mapping):
         pairs = given.items() if not isinstance(given, kind) else ((e.tag, e) for e in given.elements())
@@ -37,7 +40,10 @@ def changes(given: Any, by_keyword: Mapping[str, Any], kind: type[DataSet]) -> d
             found[key] = value
         else:
             tag = Tag.of(key)
-            found[tag] = value if isinstance(value, Element) else Element.of(tag, _with_items(value, kind))
+            element = value if isinstance(value, Element) else Element.of(tag, _with_items(tag, value, kind, depth))
+            if element.vr == "SQ":
+                check_nesting(tag, element.value, kind, depth)
+            found[tag] = element
     return found
 
 
@@ -51,6 +57,9 @@ def assign(ds: DataSet, edits: Mapping[Any, Any]) -> DataSet:
     for key, value in edits.items():
         if not isinstance(key, int):
             result = _at_item(result, key, lambda item, rest, value=value: item.assign({rest: value}))
+            element = result.element(key)
+            if element.vr == "SQ":
+                check_nesting(element.tag, element.value, type(ds), 1 + len(key) // 2)
     return result
 
 
@@ -74,22 +83,24 @@ def merge(ds: DataSet, other: Mapping[Any, Any]) -> DataSet:
     return assign(ds, changes(other, {}, type(ds)))
 
 
-def map_elements(ds: DataSet, function: Callable[[Element], Any]) -> DataSet:
+def map_elements(ds: DataSet, function: Callable[[Element], Any], depth: int = 1) -> DataSet:
     """Return ``ds`` with a function applied to every element, the items of sequences first."""
     overlay = dict(ds._overlay)
     for element in ds.elements():
         before = element
         if element.vr == "SQ" and element.value:
-            items = tuple(map_elements(item, function) for item in element.value)
+            items = tuple(map_elements(item, function, depth + 1) for item in element.value)
             if any(new is not old for new, old in zip(items, element.value, strict=True)):
                 element = Element(element.tag, "SQ", items)
         after = function(element)
         if after is DROP:
             overlay[before.tag] = None
         elif after is not before:
-            overlay[before.tag] = (
-                after if isinstance(after, Element) else Element.of(before.tag, _with_items(after, type(ds)), before.vr)
-            )
+            if not isinstance(after, Element):
+                after = Element.of(before.tag, _with_items(before.tag, after, type(ds), depth), before.vr)
+            if after.vr == "SQ" and after is not element:
+                check_nesting(before.tag, after.value, type(ds), depth)
+            overlay[before.tag] = after
     if overlay == ds._overlay:
         return ds
     return ds._of(ds._records, overlay, _still_valid(ds, overlay), ds._meta)
@@ -109,13 +120,19 @@ def _is_path(key: Any) -> bool:
     return isinstance(key, tuple) and not (len(key) == 2 and isinstance(key[0], int) and isinstance(key[1], int))
 
 
-def _with_items(value: Any, kind: type[DataSet]) -> Any:
+def _with_items(tag: Tag, value: Any, kind: type[DataSet], depth: int) -> Any:
     """Turn dicts that stand for items into data sets."""
-    if isinstance(value, Mapping):
-        return value if isinstance(value, kind) else kind(value)
-    if isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value):
-        return tuple(_with_items(item, kind) for item in value)
-    return value
+    items = nested_items(value)
+    if not items:
+        return value
+    check_nesting(tag, (), kind, depth)
+    made = tuple(
+        kind._of(Records(EMPTY_INDEX, 0, 0, None, 0, kind), changes(item, {}, kind, depth + 1), {}, None)
+        if isinstance(item, Mapping) and not isinstance(item, kind)
+        else item
+        for item in items
+    )
+    return made[0] if isinstance(value, Mapping) else made
 
 
 def _as_before(ds: DataSet, element: Element) -> Element:

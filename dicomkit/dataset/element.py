@@ -10,7 +10,7 @@ from dicomkit.dataset.value_text import value_text
 from dicomkit.errors import ValueFormatError
 from dicomkit.sources import Bulk
 from dicomkit.standard.attributes import vr_of
-from dicomkit.values.charset import DEFAULT, NAME_DELIMITERS, TEXT_DELIMITERS, VALUE_DELIMITERS, Charset
+from dicomkit.values.charset import DEFAULT, NAME_DELIMITERS, TEXT_DELIMITERS, UNDECIDED, VALUE_DELIMITERS, Charset
 from dicomkit.values.decode import decode_problems, decode_value
 from dicomkit.values.encode import encode_value
 from dicomkit.values.fragments import Fragments
@@ -98,7 +98,7 @@ class Element:
         if isinstance(value, (Bulk, Fragments)):
             return cls(tag, vr, value)
         try:
-            raw = encode_value(vr, value, charset=UTF8)
+            raw = encode_value(vr, value, charset=UNDECIDED)
         except ValueFormatError as error:
             raise ValueFormatError(error.message, tag=tag, hint=error.hint) from None
         if kind == "bulk":

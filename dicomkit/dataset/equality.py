@@ -56,7 +56,11 @@ def _is_elsewhere(value: Any) -> bool:
 
 
 def _sizes_differ(mine: Any, theirs: Any) -> bool:
-    return not _is_elsewhere(mine) and not _is_elsewhere(theirs) and len(mine) != len(theirs)
+    return not _is_elsewhere(mine) and not _is_elsewhere(theirs) and _size(mine) != _size(theirs)
+
+
+def _size(value: bytes | Bulk | Fragments) -> int:
+    return value.padded_length if isinstance(value, Fragments) else len(value)
 
 
 def _same(mine: Any, theirs: Any) -> bool:

@@ -90,6 +90,18 @@ class Records:
         """Return the record of a tag."""
         return (self.places or self.positions()).get(tag >> 16 | (tag & 0xFFFF) << 16)
 
+    def depth(self) -> int:
+        """Return how deep items are nested in these elements."""
+        words, record, deepest, ends = self.index.words, self.start, 0, [self.stop]
+        for _ in range(words[self.start : self.stop].count(ITEM)):
+            record = words.index(ITEM, record, self.stop)
+            while ends[-1] <= record:
+                ends.pop()
+            ends.append(self.index.end(record))
+            deepest = max(deepest, len(ends) - 1)
+            record += 1
+        return deepest
+
     def tags(self) -> list[int]:
         """Return the tags, unsorted."""
         return [word >> 16 | (word & 0xFFFF) << 16 for word in self.positions()]

@@ -14,9 +14,18 @@ _NAMES = {
     "Pool": "pool",
     "Refused": "provider",
     "UserIdentity": "user_information",
+    "commitment_reports": "commitment",
     "find_identifier": "sync",
+    "find_patient_information": "sync",
+    "mpps_complete": "sync",
+    "mpps_create": "sync",
+    "mpps_discontinue": "sync",
+    "mpps_get": "sync",
+    "mpps_set": "sync",
+    "notify_availability": "sync",
+    "printer_status": "sync",
 }
-_MODULES = ("aio", "policies", "sync")
+_MODULES = ("aio", "policies", "sync", "ups", "ups_aio")
 
 __all__ = [*_NAMES, *_MODULES]
 

@@ -13,8 +13,9 @@ from dicomkit.dimse.connection import DATA_TRANSFER, Aborted, Closed, Connection
 from dicomkit.dimse.messages import Sendable, Stream, message_buffers
 from dicomkit.dimse.negotiation import Context
 from dicomkit.dimse.pdu import Abort, AssociateAC, AssociateRQ, ReleaseRP, ReleaseRQ
-from dicomkit.dimse.steps import Buffer, Close, Read, Step, Wire, Write
+from dicomkit.dimse.steps import Buffer, Close, Operation, Read, Sleep, Step, Wire, Write
 from dicomkit.dimse.user_information import AsynchronousOperations
+from dicomkit.net.bandwidth import Bandwidth, pieces
 from dicomkit.net.errors import (
     AssociationAbortedError,
     ContextNotAcceptedError,
@@ -60,6 +61,10 @@ class Association:
         When the operation that runs has to be done, on the monotonic clock.
     last_used
         When an operation ended last.
+    perform
+        What performs a request that comes while we wait for an answer; None where none may come.
+    afterwards
+        What is to follow answers that went out, in their order.
     """
 
     wire: Wire
@@ -73,6 +78,8 @@ class Association:
     id: str = ""
     deadline: float | None = None
     last_used: float = field(default_factory=time.monotonic)
+    perform: Callable[[Association, Message], Operation] | None = None
+    afterwards: deque[Callable[[Association], Operation]] = field(default_factory=deque)
     _indications: deque[Indication] = field(default_factory=deque)
     _last_message_id: int = 0
 
@@ -85,6 +92,11 @@ class Association:
     def release_requested(self) -> bool:
         """Whether the peer has asked for release and waits for the answer."""
         return self.connection.state == _RELEASE_INDICATED
+
+    @property
+    def has_more(self) -> bool:
+        """Whether more of a message has come than was read."""
+        return bool(self._indications) and isinstance(self._indications[0], Fragment)
 
     @property
     def maximum_length(self) -> int:
@@ -132,15 +144,34 @@ class Association:
         if self.on_event is not None:
             self.on_event(Event(name, level=level, category=category, peer=self.remote, association=self.id, data=data))
 
-    def write(self, context: Context, command: Command, data: Sendable | None = None) -> Generator[Step, Any, None]:
-        """Write a message."""
-        self.connection.may_send_data()
+    def failed_by(self, error: NetworkError) -> None:
+        """Tell what broke the association."""
+        self.emit("association failed", level="warning", category="association", error=str(error), cause=error.category)
+
+    def write(
+        self, context: Context, command: Command, data: Sendable | None = None, limit: Bandwidth | None = None
+    ) -> Generator[Step, Any, None]:
+        """Write a message, evenly where its bandwidth is limited."""
+        yield from self._check_open()
         encoded = encode_command(command)
         for buffers in message_buffers(context.context_id, encoded, data, self.maximum_length):
-            yield from self.write_buffers(buffers)
+            for piece in (buffers,) if limit is None else pieces(buffers, limit.piece):
+                if limit is not None and (wait := limit.take(sum(map(len, piece)))):
+                    yield Sleep(wait)
+                yield from self.write_buffers(piece)
         if self.on_event is not None:
             size = 0 if data is None else data.size if isinstance(data, Stream) else len(data)
             self.emit("message sent", command=command, context_id=context.context_id, bytes=size)
+
+    def _check_open(self) -> Generator[Step, Any, None]:
+        """Check that messages may be sent; where the peer has ended the association already, say how."""
+        try:
+            self.connection.may_send_data()
+        except ProtocolError:
+            ending = next((entry for entry in self._indications if not isinstance(entry, Fragment)), None)
+            if ending is None:
+                raise
+            raise (yield from self.ended(ending)) from None
 
     def write_buffers(self, buffers: list[Buffer]) -> Generator[Step, Any, None]:
         """Write PDUs that are ready; where the wire breaks, say why the peer broke it, if it did."""
@@ -150,20 +181,34 @@ class Association:
             yield from self._last_words()
             raise
 
-    def read(self, timeout: float | None = -1) -> Generator[Step, Any, Message | None]:
-        """Wait for a command; None where the peer asks for release, or with a timeout of 0 where nothing is there.
+    def read(self) -> Generator[Step, Any, Message | None]:
+        """Wait for a command, as long as the read time-out says; None where the peer asks for release.
 
         Raises
         ------
         AssociationAbortedError, PeerTimeoutError, ProtocolError
             When the association ended.
         """
+        return (yield from self.read_within(self.timeouts.read))
+
+    def read_within(self, seconds: float | None) -> Generator[Step, Any, Message | None]:
+        """Wait for a command to begin within so many seconds, None for ever; else as `read`."""
+        return (yield from self._command(seconds))
+
+    def read_arrived(self) -> Generator[Step, Any, Message | None]:
+        """Return a command that has come already, without waiting; None where none has; else as `read`."""
+        return (yield from self._command(0, wait=False))
+
+    def _command(self, seconds: float | None, *, wait: bool = True) -> Generator[Step, Any, Message | None]:
         parts: list[bytes] = []
         size = 0
         context_id = -1
         while True:
             if not self._indications:
-                yield from self._fill(timeout if not parts else -1)
+                if parts:
+                    yield from self._fill(self.timeouts.read)
+                else:
+                    yield from self._fill(seconds, wait=wait)
                 if not self._indications:
                     return None
             indication = self._indications.popleft()
@@ -233,7 +278,7 @@ class Association:
         began = time.monotonic()
         while not done:
             if not self._indications:
-                yield from self._fill(-1)
+                yield from self._fill(self.timeouts.read)
                 if size < SLOWEST * (time.monotonic() - began - PATIENCE):
                     error = PeerTimeoutError(f"{self.remote} sends less than {SLOWEST} bytes a second")
                     raise (yield from self.failed(error))
@@ -265,7 +310,7 @@ class Association:
     def next_indication(self) -> Generator[Step, Any, Indication]:
         """Wait for whatever the peer says next."""
         if not self._indications:
-            yield from self._fill(-1)
+            yield from self._fill(self.timeouts.read)
         return self._indications.popleft()
 
     def _fragment(self, indication: Indication, *, is_command: bool) -> Generator[Step, Any, Fragment]:
@@ -279,14 +324,14 @@ class Association:
             )
         return indication
 
-    def _fill(self, timeout: float | None) -> Generator[Step, Any, None]:
-        """Read bytes until they mean something; with a timeout of 0 only those that are there."""
-        deadline = deadline_after(self.timeouts.read if timeout == -1 else timeout or None)
-        if timeout and self.deadline is not None:
+    def _fill(self, seconds: float | None, *, wait: bool = True) -> Generator[Step, Any, None]:
+        """Read bytes until they mean something, for so many seconds; or those only that are there."""
+        deadline = deadline_after(seconds)
+        if self.deadline is not None:
             deadline = min(self.deadline, deadline or self.deadline)
         while not self._indications:
             try:
-                data = yield Read(self.wire, 0 if timeout == 0 else seconds_until(deadline))
+                data = yield Read(self.wire, seconds_until(deadline) if wait else 0)
             except PeerTimeoutError:
                 yield from self.abort()
                 raise

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
 from dicomkit.dimse.steps import (
@@ -238,7 +240,7 @@ async def _perform(step: Step) -> Any:
         case Write():
             return await step.wire.write(step.buffers, step.timeout)
         case Offload():
-            return await asyncio.to_thread(step.function)
+            return await _offload(step)
         case Open():
             return await _open(step)
         case Close():
@@ -254,6 +256,29 @@ async def _perform(step: Step) -> Any:
         case Stop():
             return await step.server.stop()
     raise TypeError(f"{step!r} is no step")
+
+
+async def _offload(step: Offload) -> Any:
+    """Call a function in a thread, which nothing can stop: what it did is not to be lost with the operation."""
+    call = contextvars.copy_context().run
+    working = asyncio.get_running_loop().run_in_executor(None, call, step.function)
+    try:
+        await asyncio.wait([working])
+    except asyncio.CancelledError:
+        if step.undo is None:
+            await asyncio.wait([working])
+        working.add_done_callback(partial(_undo, step.undo))
+        raise
+    return working.result()
+
+
+def _undo(undo: Callable[[Any], object] | None, done: asyncio.Future[Any]) -> None:
+    """Take back what a function returned that nobody waits for any more."""
+    if not done.cancelled() and done.exception() is None and undo is not None:
+        try:
+            undo(done.result())
+        except Exception:
+            logging.getLogger("dicomkit.dimse").exception("what an abandoned operation did can't be undone")
 
 
 async def _open(step: Open) -> StreamWire:
@@ -313,7 +338,11 @@ class StreamServer:
         address = wire.transport.get_extra_info("peername") or ("", 0)
         with suppress(NetworkError, OSError):
             try:
-                _check_pins(wire.transport, self._step.secure)
+                try:
+                    _check_pins(wire.transport, self._step.secure)
+                except NetworkError as error:
+                    self._step.refused(f"{address[0]}:{address[1]}", error)
+                    raise
                 await run(self._step.provider(wire, (address[0], address[1])))
             finally:
                 await wire.close(0)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Queue
 from typing import Any
 
@@ -127,6 +128,11 @@ class SocketWire:
         with suppress(OSError):
             self.sock.close()
 
+    def interrupt(self) -> None:
+        """End the connection while another thread uses it, which is then woken up, and closes it."""
+        with suppress(OSError):
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # not that of TLS, which takes its state away
+
     def abandon(self, last_words: bytes) -> None:
         """Close the connection at once, after a few bytes if they can be written without waiting."""
         with suppress(OSError, ValueError):
@@ -152,7 +158,7 @@ def results_of(operation: Operation) -> Generator[Any, None, Any]:
                 continue
             try:
                 if isinstance(step, Together):
-                    value = yield from _together(step.operations)
+                    value = yield from _together(step.operations, step.ending if isinstance(step, _Within) else None)
                 else:
                     value = _PERFORM[type(step)](step)
             except Exception as error:
@@ -185,15 +191,76 @@ def _open(step: Open) -> SocketWire:
     return SocketWire(sock, f"{step.host}:{step.port}")
 
 
-def _together(operations: Sequence[Operation]) -> Generator[Any, None, list[Any]]:
+class _Ending:
+    """The end, from outside, of operations that run in threads of their own."""
+
+    def __init__(self) -> None:
+        self._ended = threading.Event()
+        self._wires: set[SocketWire] = set()
+        self.inner: set[_Ending] = set()
+
+    @property
+    def has_come(self) -> bool:
+        """Whether it was asked for."""
+        return self._ended.is_set()
+
+    def end(self) -> None:
+        """End the operations at their next step, and wake up those that wait."""
+        self._ended.set()
+        for wire in tuple(self._wires):
+            wire.interrupt()
+        for ending in tuple(self.inner):
+            ending.end()
+
+    def of(self, operation: Operation) -> Operation:
+        """Give the steps of an operation, until it or the end comes."""
+        error: Exception | None = None
+        value: Any = None
+        try:
+            while True:
+                step = operation.send(value) if error is None else operation.throw(error)
+                value = error = None
+                if isinstance(step, Sleep):
+                    self._ended.wait(step.seconds)
+                elif not self.has_come:
+                    try:
+                        value = yield _Within(step.operations, self) if isinstance(step, Together) else step
+                    except Exception as caught:
+                        error = caught
+                if isinstance(step, Open) and error is None and value is not None:
+                    self._wires.add(value)
+                elif isinstance(step, Close):
+                    self._wires.discard(step.wire)
+                if self.has_come:
+                    if isinstance(step, Open) and value is not None:
+                        value.abandon(b"")
+                    return None
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            operation.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Within(Together):
+    """Operations that run at the same time within one that may be ended from outside."""
+
+    ending: _Ending
+
+
+def _together(operations: Sequence[Operation], outer: _Ending | None = None) -> Generator[Any, None, list[Any]]:
     """Run operations in threads of their own; the first error ends them all."""
     queue: Queue[tuple[int, str, Any]] = Queue(_QUEUED_RESULTS)
-    stopping = threading.Event()
+    ending = _Ending()
+    if outer is not None:
+        outer.inner.add(ending)
+        if outer.has_come:
+            ending.end()
 
     def work(number: int, operation: Operation) -> None:
-        results = results_of(operation)
+        results = results_of(ending.of(operation))
         try:
-            while not stopping.is_set():
+            while not ending.has_come:
                 queue.put((number, "result", next(results)))
         except StopIteration as stop:
             queue.put((number, "return", stop.value))
@@ -218,16 +285,18 @@ def _together(operations: Sequence[Operation]) -> Generator[Any, None, list[Any]
         while running:
             number, kind, value = queue.get()
             if kind == "result":
-                if not stopping.is_set():
+                if not ending.has_come:
                     yield value
                 continue
             running -= 1
             returned[number] = value
             if kind == "error" and error is None:
                 error = value
-                stopping.set()
+                ending.end()
     finally:
-        stopping.set()
+        ending.end()
+        if outer is not None:
+            outer.inner.discard(ending)
         while running:
             running -= queue.get()[1] != "result"
         for thread in threads:
@@ -251,7 +320,7 @@ class SocketServer:
         self._wires: dict[int, SocketWire] = {}
         self._working = 0
         self._changed = threading.Condition()
-        self._ended = threading.Event()
+        self._ending = _Ending()
         self._thread = threading.Thread(target=self._accept, name=f"dicomkit server {self.port}", daemon=True)
         self._thread.start()
 
@@ -279,8 +348,9 @@ class SocketServer:
             with self._changed:
                 self._wires[this] = wire
             run(step.provider(wire, (address[0], address[1])))
-        except (NetworkError, OSError):
-            pass  # the operation has told its listener
+        except (NetworkError, OSError) as error:
+            if isinstance(error, NetworkError) and this not in self._wires:
+                step.refused(f"{address[0]}:{address[1]}", error)  # of others their operation has told
         except Exception:
             logging.getLogger("dicomkit.dimse").exception("an association ended by a fault of its provider")
         finally:
@@ -299,7 +369,7 @@ class SocketServer:
 
     def _work_beside(self, operation: Operation) -> None:
         try:
-            run(self._until_ended(operation))
+            run(self._ending.of(operation))
         except Exception:
             logging.getLogger("dicomkit.dimse").exception("what a server did beside its associations failed")
         finally:
@@ -307,32 +377,10 @@ class SocketServer:
                 self._working -= 1
                 self._changed.notify_all()
 
-    def _until_ended(self, operation: Operation) -> Operation:
-        """Give the steps of an operation; the end of the server wakes it up and ends it."""
-        error: Exception | None = None
-        value: Any = None
-        try:
-            while True:
-                step = operation.send(value) if error is None else operation.throw(error)
-                value = error = None
-                if isinstance(step, Sleep):
-                    self._ended.wait(step.seconds)
-                if self._ended.is_set():
-                    return
-                if not isinstance(step, Sleep):
-                    try:
-                        value = yield step
-                    except Exception as caught:
-                        error = caught
-        except StopIteration:
-            return
-        finally:
-            operation.close()
-
     def abandon(self) -> None:
         """Listen no more, and end the associations that there are, without waiting."""
         self._close_listener()
-        self._ended.set()
+        self._ending.end()
         with self._changed:
             working = list(self._wires.values())
         for wire in working:

@@ -8,8 +8,10 @@ from typing import Any
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.association import Association
 from dicomkit.dimse.commands import MEDIUM, command
+from dicomkit.dimse.instance_events import tell_query
 from dicomkit.dimse.negotiation import NATIVE, Proposal
 from dicomkit.dimse.pool import Target, using
+from dicomkit.dimse.retrying import Given
 from dicomkit.dimse.steps import Emit, Operation
 from dicomkit.dimse.user_information import ExtendedNegotiation
 from dicomkit.encoding.writer import to_bytes
@@ -125,7 +127,9 @@ def find_identifier(
         request = command(
             "C-FIND-RQ", has_data_set=True, AffectedSOPClassUID=sop_class_uid, MessageID=number, Priority=priority
         )
-        yield from association.write(context, request, to_bytes(identifier, context.transfer_syntax))
+        encoded = to_bytes(identifier, context.transfer_syntax)
+        yield from association.write(context, request, encoded)
+        tell_query(association, "query issued", sop_class_uid, context.transfer_syntax, encoded)
         count, asked_to_cancel = 0, False
         while True:
             message = yield from association.response(number)
@@ -147,5 +151,6 @@ def find_identifier(
         return answer
 
     extended = (ExtendedNegotiation(sop_class_uid, options),) if options else ()
-    result: Status = yield from using(peer, Proposal.of((sop_class_uid, NATIVE), extended=extended), body, on_event)
+    proposal, given = Proposal.of((sop_class_uid, NATIVE), extended=extended), Given(most=limit)
+    result: Status = yield from using(peer, proposal, body, on_event, given=given, cancelled=cancelled)
     return result

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.association import Association, Message
 from dicomkit.dimse.commands import encode_command, response_to
+from dicomkit.dimse.instance_events import tell_query
 from dicomkit.dimse.messages import message_buffers
 from dicomkit.dimse.provider import Caller, Performer, caller_of, failure_of, respond
 from dicomkit.dimse.steps import Buffer, Offload, Operation
@@ -43,6 +44,7 @@ def finding(search: Callable[[DataSet, FindRequest], Iterable[DataSet | bytes]])
     def perform(association: Association, message: Message) -> Operation:
         syntax = message.context.transfer_syntax
         data = yield from association.read_data(message.context)
+        tell_query(association, "query arrived", message.context.abstract_syntax, syntax, data)
         request = FindRequest(message.context.abstract_syntax, caller_of(association), syntax)
         try:
             identifier = read(data, transfer_syntax=syntax)
@@ -65,7 +67,7 @@ def finding(search: Callable[[DataSet, FindRequest], Iterable[DataSet | bytes]])
 
 def is_cancelled(association: Association, message: Message) -> Operation:
     """Look whether the peer has sent a C-CANCEL for a request meanwhile."""
-    arrived = yield from association.read(0)
+    arrived = yield from association.read_arrived()
     if arrived is None:
         return False
     if arrived.command.name != "C-CANCEL-RQ":

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.association import Association, Message
 from dicomkit.dimse.commands import Command, command
+from dicomkit.dimse.instance_events import tell_request
 from dicomkit.dimse.negotiation import Context
 from dicomkit.dimse.provider import Performer
 from dicomkit.dimse.steps import Operation
@@ -99,9 +100,11 @@ def request(
     answer: Command = message.command
     reply = yield from read_data_set(association, message)
     meaning = status(answer.Status, f"{service} {operation}".strip())
+    uid = str(answer.get("AffectedSOPInstanceUID") or sop_instance_uid or "")
+    tell_request(association, operation, sop_class_uid, uid, answer.Status, data, reply)
     if meaning.category == "Failure":
         raise StatusError(meaning, reply, comment=str(answer.get("ErrorComment", "")))
-    return Reply(meaning, str(answer.get("AffectedSOPInstanceUID") or sop_instance_uid or ""), reply)
+    return Reply(meaning, uid, reply)
 
 
 def read_data_set(association: Association, message: Message) -> Operation:
@@ -109,7 +112,7 @@ def read_data_set(association: Association, message: Message) -> Operation:
     if not message.command.has_data_set:
         return None
     data = yield from association.read_data(message.context)
-    return read(data, transfer_syntax=message.context.transfer_syntax)
+    return read(data, transfer_syntax=message.context.transfer_syntax) if data else DataSet()
 
 
 def _command(

@@ -9,13 +9,30 @@ from typing import NamedTuple, TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.association import Association, Message
+from dicomkit.dimse.instance_events import tell_request
 from dicomkit.dimse.negotiation import NATIVE
 from dicomkit.dimse.normalized import read_data_set
-from dicomkit.dimse.provider import Caller, Performer, Provider, caller_of, failure_of, respond
+from dicomkit.dimse.provider import (
+    CANNOT_UNDERSTAND,
+    OUT_OF_RESOURCES,
+    PROCESSING_FAILURE,
+    Caller,
+    Performer,
+    Provider,
+    Refused,
+    caller_of,
+    failure_of,
+    respond,
+)
 from dicomkit.dimse.steps import Offload, Operation
 from dicomkit.encoding.writer import to_bytes
 from dicomkit.net.errors import NetworkError
 from dicomkit.values.tag import Tag
+
+MOST_TO_FOLLOW = 64
+_RESOURCE_LIMITATION = 0x0213
+_AS_NORMALIZED: Mapping[int, int] = {OUT_OF_RESOURCES: _RESOURCE_LIMITATION, CANNOT_UNDERSTAND: PROCESSING_FAILURE}
+"""Statuses that only storage and queries have, as these services say them (PS3.7 annex C)."""
 
 
 class NormalizedRequest(NamedTuple):
@@ -64,8 +81,8 @@ class NormalizedAnswer:
         Success or a warning; failures are errors with a ``status``, as `Refused` is.
     sop_instance_uid
         Of the instance that N-CREATE made, where the peer left that to us.
-    comment
-        A few words.
+    comment, error_id
+        A few words, and the number that a service has for a failure.
     then
         What happens on the association after the answer: a report of an event, or a `Beside`.
     """
@@ -74,6 +91,7 @@ class NormalizedAnswer:
     status: int = 0
     sop_instance_uid: str | None = None
     comment: str | None = None
+    error_id: int | None = None
     then: Callable[[Association], Operation] | None = None
 
 
@@ -91,17 +109,23 @@ def performing(perform: Perform) -> Performer:
     """
 
     def answer_message(association: Association, message: Message) -> Operation:
+        data = None
         try:
             data = yield from read_data_set(association, message)
+            if len(association.afterwards) > MOST_TO_FOLLOW:
+                raise Refused("too many requests wait for what follows them", status=_RESOURCE_LIMITATION)
             answer = yield Offload(partial(perform, _request(association, message, data)))
         except NetworkError:
             raise
         except Exception as error:
             status, comment = failure_of(association, error)
+            status = _AS_NORMALIZED.get(status, status)
+            _tell(association, message, status, data)
             yield from respond(association, message, status, ErrorComment=comment)
             return
         if not isinstance(answer, NormalizedAnswer):
             answer = NormalizedAnswer(answer)
+        _tell(association, message, answer.status, data, answer)
         encoded = None if answer.data is None else to_bytes(answer.data, message.context.transfer_syntax)
         yield from respond(
             association,
@@ -109,12 +133,38 @@ def performing(perform: Perform) -> Performer:
             answer.status,
             data=encoded,
             ErrorComment=answer.comment,
+            ErrorID=answer.error_id,
             **({"AffectedSOPInstanceUID": answer.sop_instance_uid} if answer.sop_instance_uid else {}),
         )
         if answer.then is not None:
-            yield from answer.then(association)
+            association.afterwards.append(answer.then)
+            yield from _what_follows(association)
 
     return answer_message
+
+
+def _tell(
+    association: Association,
+    message: Message,
+    status: int,
+    data: DataSet | None,
+    answer: NormalizedAnswer | None = None,
+) -> None:
+    get = message.command.get
+    sop_class = str(get("RequestedSOPClassUID") or get("AffectedSOPClassUID") or "")
+    asked = str(get("RequestedSOPInstanceUID") or get("AffectedSOPInstanceUID") or "")
+    uid, reply = (answer.sop_instance_uid, answer.data) if answer else (None, None)
+    name = message.command.name.removesuffix("-RQ")
+    tell_request(association, name, sop_class, uid or asked, status, data, reply)
+
+
+def _what_follows(association: Association) -> Operation:
+    """Do what is to follow answers, one after the other, also where a request comes in the middle of it."""
+    if len(association.afterwards) > 1:
+        return  # whoever answered the earlier request goes on with this one
+    while association.afterwards:
+        yield from association.afterwards[0](association)
+        association.afterwards.popleft()
 
 
 def _request(association: Association, message: Message, data: DataSet | None) -> NormalizedRequest:
@@ -159,11 +209,14 @@ class Service:
         Those that are accepted, each with its transfer syntaxes, the best first.
     provided_by_requestor
         Those whose provider the requestor may be, as who reports an event.
+    beside
+        Make operations that run from the start of a server to its end, or their own.
     """
 
     performers: Mapping[tuple[str, str], Performer]
     abstract_syntaxes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     provided_by_requestor: Collection[str] = ()
+    beside: Sequence[Callable[[], Operation]] = ()
 
     @classmethod
     def of(
@@ -172,10 +225,11 @@ class Service:
         *,
         also: Collection[str] = (),
         provided_by_requestor: Collection[str] = (),
+        beside: Sequence[Callable[[], Operation]] = (),
     ) -> Service:
         """Make a service whose SOP classes, and some Meta SOP Classes, are accepted in what carries no pixels."""
         accepted = {sop_class: NATIVE for sop_class, _ in performers} | dict.fromkeys(also, NATIVE)
-        return cls(performers, accepted, provided_by_requestor)
+        return cls(performers, accepted, provided_by_requestor, beside)
 
 
 def with_services(provider: Provider, services: Sequence[Service]) -> Provider:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from dicomkit.dimse.pdu_bytes import ae_title
 from dicomkit.dimse.user_information import DEFAULT_MAXIMUM_LENGTH, UserIdentity
 from dicomkit.errors import ValueFormatError
+from dicomkit.net.breaker import Breaker
+from dicomkit.net.retry import Retry
 from dicomkit.net.timeouts import Timeouts
 from dicomkit.net.tls import Secure
 
@@ -35,6 +37,10 @@ class Peer:
         How large the PDUs may be that we are ready to receive, 0 for any size up to a bound of ours.
     window
         How many operations to propose to have under way at once, 0 for any number; the peer may grant fewer.
+    retry
+        When to try again what failed; None: never.
+    breaker
+        What leaves the peer alone for a while when it fails too often; all who hold the same one share what it knows.
 
     Raises
     ------
@@ -56,6 +62,8 @@ class Peer:
     timeouts: Timeouts = field(default_factory=Timeouts, repr=False)
     maximum_length: int = DEFAULT_MAXIMUM_LENGTH
     window: int = 1
+    retry: Retry | None = field(default=None, repr=False, kw_only=True)
+    breaker: Breaker | None = field(default=None, repr=False, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "aet", ae_title(self.aet))

@@ -50,12 +50,26 @@ def calling(allowed: Collection[str] | None = None, *, denied: Collection[str] =
 
 
 def called(*titles: str) -> Policy:
-    """Take requests that call one of our AE titles."""
+    """Take requests that call one of our AE titles.
+
+    Examples
+    --------
+    >>> policy = called("ARCHIVE", "BACKUP")
+    >>> policy(AssociateRQ("OTHER", "MODALITY1", ()), Caller("MODALITY1", "OTHER", "127.0.0.1", 1)).reason
+    7
+    """
     return lambda _, caller: None if caller.called_aet in titles else CALLED_NOT_RECOGNIZED
 
 
 def hosts(*addresses: str) -> Policy:
-    """Take requestors from these addresses."""
+    """Take requestors from these addresses.
+
+    Examples
+    --------
+    >>> policy = hosts("10.0.0.7")
+    >>> policy(AssociateRQ("ARCHIVE", "MODALITY1", ()), Caller("MODALITY1", "ARCHIVE", "10.0.0.7", 1)) is None
+    True
+    """
     return lambda _, caller: None if caller.host in addresses else NO_REASON
 
 
@@ -66,6 +80,15 @@ def identified(check: Callable[[UserIdentity, Caller], bool | bytes]) -> Policy:
     ----------
     check
         Says whether the identity is right; or gives the server's response, which is then sent where one was asked for.
+
+    Examples
+    --------
+    >>> from dicomkit.dimse.user_information import UserInformation
+    >>> policy = identified(lambda identity, caller: identity.secondary == b"secret")
+    >>> jane = UserInformation(identity=UserIdentity.username("jane", passcode="guess"))
+    >>> request, caller = AssociateRQ("ARCHIVE", "MODALITY1", (), jane), Caller("MODALITY1", "ARCHIVE", "10.0.0.7", 1)
+    >>> policy(request, caller) == IDENTITY_REFUSED
+    True
     """
 
     def decide(request: AssociateRQ, caller: Caller) -> Answer:
@@ -80,7 +103,15 @@ def identified(check: Callable[[UserIdentity, Caller], bool | bytes]) -> Policy:
 
 
 def all_of(*policies: Policy) -> Policy:
-    """Take whom every policy takes; the first that doesn't says why, and the last answer to an identity is given."""
+    """Take whom every policy takes; the first that doesn't says why, and the last answer to an identity is given.
+
+    Examples
+    --------
+    >>> policy = all_of(called("ARCHIVE"), calling(denied=["STRANGER"]))
+    >>> request = AssociateRQ("ARCHIVE", "STRANGER", ())
+    >>> policy(request, Caller("STRANGER", "ARCHIVE", "10.0.0.7", 1))
+    AssociateRJ(result=1, source=1, reason=3)
+    """
 
     def decide(request: AssociateRQ, caller: Caller) -> Answer:
         answer: Answer = None
@@ -103,6 +134,13 @@ def limited(
     -------
     callable
         What a server runs for each connection.
+
+    Examples
+    --------
+    >>> provider = Provider({}, lambda uid: ())
+    >>> serve = limited(provider, most=64, most_per_host=4)
+    >>> type(serve(None, ("10.0.0.7", 50000))).__name__  # an operation, which begins when a driver runs it
+    'generator'
     """
     running: Counter[str] = Counter()
     lock = threading.Lock()

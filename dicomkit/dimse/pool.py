@@ -11,16 +11,27 @@ from typing import Any, TypeAlias
 
 from dicomkit.dimse.association import Association
 from dicomkit.dimse.commands import command
+from dicomkit.dimse.guarding import guarded
 from dicomkit.dimse.negotiation import MOST_CONTEXTS, NATIVE, Proposal
 from dicomkit.dimse.pdu import PresentationContext
 from dicomkit.dimse.peer import Peer
 from dicomkit.dimse.requestor import associate
+from dicomkit.dimse.retrying import Given, never, retrying
 from dicomkit.dimse.steps import Offload, Operation, Step
 from dicomkit.errors import ValueFormatError
-from dicomkit.net.errors import NetworkError, PeerTimeoutError, StatusError
+from dicomkit.net.errors import (
+    AssociationAbortedError,
+    ConnectionFailedError,
+    NetworkError,
+    PeerTimeoutError,
+    PoolBusyError,
+    ProtocolError,
+    StatusError,
+)
 from dicomkit.net.events import OnEvent
 
 VERIFICATION = "1.2.840.10008.1.1"
+_BREAKS = (AssociationAbortedError, ConnectionFailedError, PeerTimeoutError, ProtocolError)
 
 
 @dataclass(slots=True, eq=False)
@@ -65,14 +76,14 @@ class Pool:
 
         Raises
         ------
-        PeerTimeoutError
+        PoolBusyError
             When others use all of them for longer than the time-out.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self._kept or self._count < self.size, timeout):
                 text = f"all {self.size} associations with {self.peer} are in use"
                 hint = "read what is being retrieved to its end, or close it; or make the pool larger"
-                raise PeerTimeoutError(text, waited=timeout, hint=hint)
+                raise PoolBusyError(text, waited=timeout, hint=hint)
             stale = [pair for pair in self._kept if time.monotonic() - pair[1].last_used > self.idle]
             self._kept = [pair for pair in self._kept if pair not in stale]
             found = next((pair for pair in reversed(self._kept) if pair[0] == proposal), None)
@@ -90,6 +101,16 @@ class Pool:
             association.last_used = time.monotonic()
             self._kept.append((proposal, association))
             self._changed.notify()
+
+    def give_back(self, proposal: Proposal, reserved: tuple[Association | None, list[Association]]) -> None:
+        """Take back what was reserved for an operation that is abandoned by now."""
+        kept, stale = reserved
+        if kept is None:
+            self.forget()
+        else:
+            self.put_back(proposal, kept)
+        for association in stale:
+            association.wire.abandon(association.abort_bytes())
 
     def forget(self) -> None:
         """Count one association less: it has ended."""
@@ -114,12 +135,83 @@ def using(
     proposal: Proposal,
     body: Callable[[Association], Operation],
     on_event: OnEvent | None = None,
+    *,
+    given: Given | None = None,
+    cancelled: Callable[[], bool] = never,
+    repeatable: bool = True,
+    in_parts: bool = False,
 ) -> Operation:
     """Run the body of an operation over an association, and leave that as it should be, however the body ends.
 
     After its result, or a failure that the peer answered, the association is released or goes back to the pool; after
-    any other error it is aborted.
+    any other error it is aborted. The breaker of the peer is asked before and told afterwards, and its policy says
+    whether there is another attempt, over another association.
+
+    Parameters
+    ----------
+    target, proposal
+        With whom, and about what; the first context is that of the operation.
+    body
+        Makes the operation, for each attempt.
+    given
+        The results of earlier attempts, which are not given again.
+    cancelled
+        Once it says True there is no other attempt.
+    repeatable
+        Whether the operation may be done twice where its answer was lost; otherwise there is another attempt only where
+        it was not begun, or refused.
+    in_parts
+        Whether the body sees itself to what fails: there is one attempt then, and it tells the breaker how its parts
+        went.
     """
+    peer = peer_of(target)
+    listener = on_event or (target.on_event if isinstance(target, Pool) else None)
+    begun = [False]
+
+    def attempt() -> Operation:
+        begun[0] = False
+        return guarded(peer, _run(target, proposal, noted, on_event), listener, in_parts=in_parts)
+
+    def noted(association: Association) -> Operation:
+        begun[0] = True
+        return body(association)
+
+    policy = None if in_parts else peer.retry
+    return (
+        yield from retrying(
+            attempt,
+            policy and policy.for_sop_class(proposal.contexts[0].abstract_syntax),
+            given=given,
+            worth=lambda error: repeatable or not begun[0] or isinstance(error, StatusError),
+            cancelled=cancelled,
+            on_event=listener,
+            peer=str(peer),
+        )
+    )
+
+
+def peer_of(target: Target) -> Peer:
+    """Return the peer that an operation is about.
+
+    Raises
+    ------
+    ValueFormatError
+        When it is given something else.
+    """
+    if isinstance(target, Peer):
+        return target
+    if not isinstance(target, Pool):
+        raise ValueFormatError(f"{target!r} is neither a Peer nor a pool", hint='write dk.Peer("host", 104, "AET")')
+    return target.peer
+
+
+def _run(
+    target: Target,
+    proposal: Proposal,
+    body: Callable[[Association], Operation],
+    on_event: OnEvent | None,
+) -> Operation:
+    """Make one attempt."""
     association = yield from _acquire(target, proposal, on_event)
     operation = association.timeouts.operation
     association.deadline = None if operation is None else time.monotonic() + operation
@@ -132,7 +224,10 @@ def using(
     except BaseException as error:
         if pool is not None:
             pool.forget()
+        if isinstance(error, _BREAKS):
+            association.failed_by(error)
         if isinstance(error, GeneratorExit):
+            association.emit("association abandoned", level="info", category="association")
             association.wire.abandon(association.abort_bytes())
         elif association.is_open:
             yield from association.abort()
@@ -159,12 +254,11 @@ def echo_on(association: Association) -> Generator[Step, Any, int]:
 def _acquire(target: Target, proposal: Proposal, on_event: OnEvent | None) -> Generator[Step, Any, Association]:
     if isinstance(target, Peer):
         return (yield from associate(target, proposal, on_event))
-    if not isinstance(target, Pool):
-        raise ValueFormatError(f"{target!r} is neither a Peer nor a pool", hint='write dk.Peer("host", 104, "AET")')
     pool = target
     while True:
         patience = pool.peer.timeouts.operation or pool.peer.timeouts.read
-        kept, stale = yield Offload(partial(pool.reserve, proposal, patience))
+        reserve = partial(pool.reserve, proposal, patience)
+        kept, stale = yield Offload(reserve, undo=partial(pool.give_back, proposal))
         for association in stale:
             yield from _release(association)
         try:
@@ -192,7 +286,7 @@ def _with_verification(proposal: Proposal) -> Proposal:
 def _is_well(association: Association, health: float) -> Generator[Step, Any, bool]:
     """Tell whether the peer still keeps its side of an association; one that it doesn't is closed."""
     try:
-        message = yield from association.read(0)
+        message = yield from association.read_arrived()
         if message is not None or not association.is_open:
             yield from association.abort()
             return False

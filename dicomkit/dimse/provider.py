@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from dicomkit.dimse.association import (
     LINGER,
     Association,
     Message,
+    Sink,
     deadline_after,
     seconds_until,
     without_secrets,
@@ -117,9 +119,10 @@ def provide(provider: Provider, wire: Wire, address: tuple[str, int]) -> Operati
     try:
         yield from _serve(provider, association)
     except NetworkError as error:
-        association.emit("association failed", level="warning", category="association", error=str(error))
+        association.failed_by(error)
         raise
     except GeneratorExit:
+        association.emit("association abandoned", level="info", category="association")
         wire.abandon(association.abort_bytes())
         raise
     except BaseException as error:
@@ -141,6 +144,19 @@ def _guarded(listener: OnEvent) -> OnEvent:
             failed.append(error)
 
     return listen
+
+
+def telling_refusals(listener: OnEvent | None) -> Callable[[str, NetworkError], object]:
+    """Make what tells a listener of connections that couldn't be secured."""
+    if listener is None:
+        return lambda remote, error: None
+    listen = _guarded(listener)
+
+    def refused(remote: str, error: NetworkError) -> None:
+        data = {"error": str(error), "cause": error.category}
+        listen(Event("connection refused", level="warning", category="security", peer=remote, data=data))
+
+    return refused
 
 
 def caller_of(association: Association) -> Caller:
@@ -172,10 +188,10 @@ def failure_of(association: Association, error: Exception) -> tuple[int, str]:
     return getattr(error, "status", status), error.message[:64]
 
 
-def skip_data(association: Association, message: Message) -> Operation:
+def skip_data(association: Association, message: Message, sink: Sink = lambda _: None) -> Operation:
     """Read the data set of a request that nobody wants, and forget it."""
     if message.command.has_data_set:
-        yield from association.data_buffers(message.context, lambda _: None)
+        yield from association.data_buffers(message.context, sink)
 
 
 def _accept(provider: Provider, wire: Wire, address: tuple[str, int]) -> Generator[Step, Any, Association | None]:
@@ -252,22 +268,28 @@ def _tell(provider: Provider, wire: Wire, indications: Sequence[Indication]) -> 
 
 
 def _serve(provider: Provider, association: Association) -> Operation:
+    association.perform = partial(_perform, provider)
     while True:
         message = None
         if not association.release_requested:
-            message = yield from association.read(provider.timeouts.idle)
+            message = yield from association.read_within(provider.timeouts.idle)
         if message is None:
             yield from association.accept_release()
             return
         command = message.command
         if command.name == "C-CANCEL-RQ" or not command.is_request:
-            continue  # what it is to cancel is done already
-        performer, failure = _performer(provider, message)
-        if performer is not None:
-            yield from performer(association, message)
-        else:
             yield from skip_data(association, message)
-            yield from respond(association, message, failure)
+            continue  # what it is to cancel is done already
+        yield from _perform(provider, association, message)
+
+
+def _perform(provider: Provider, association: Association, message: Message) -> Operation:
+    performer, failure = _performer(provider, message)
+    if performer is not None:
+        yield from performer(association, message)
+    else:
+        yield from skip_data(association, message)
+        yield from respond(association, message, failure)
 
 
 def _performer(provider: Provider, message: Message) -> tuple[Performer | None, int]:

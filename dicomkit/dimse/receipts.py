@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.provider import OUT_OF_RESOURCES, Refused
 from dicomkit.dimse.steps import Buffer
 from dicomkit.dimse.store_provider import Incoming, Receipt
-from dicomkit.encoding.file_meta import received_meta
+from dicomkit.encoding.file_meta import file_meta
 from dicomkit.files.read import read
 from dicomkit.new_file import NewFile
 
@@ -57,7 +58,7 @@ class _InFolder:
     def __init__(self, incoming: Incoming, folder: str) -> None:
         self._path = os.path.join(folder, incoming.sop_instance_uid + ".dcm")
         self._file = NewFile(folder)
-        self._meta = received_meta(
+        self._meta = file_meta(
             incoming.sop_class_uid,
             incoming.sop_instance_uid,
             incoming.transfer_syntax_uid,
@@ -84,6 +85,18 @@ def receiver(into: Into) -> Callable[[Incoming], Receipt]:
     into
         An archive; a folder, which gets a file for each instance, called after its UID; or a function of a DataSet,
         which is in memory then.
+
+    Examples
+    --------
+    >>> from dicomkit.dimse.provider import Caller
+    >>> from dicomkit.encoding.writer import to_bytes
+    >>> came = []
+    >>> them = Caller("THEM", "US", "127.0.0.1", 1)
+    >>> receipt = receiver(came.append)(Incoming("1.2.3", "1.2.4", "1.2.840.10008.1.2.1", them, 0, None))
+    >>> receipt.write([to_bytes(DataSet(PatientID="A1"))])
+    >>> receipt.commit()
+    >>> came[0].PatientID
+    'A1'
     """
     if isinstance(into, (str, os.PathLike)):
         folder = os.fspath(into)
@@ -96,3 +109,41 @@ def receiver(into: Into) -> Callable[[Incoming], Receipt]:
             calling_ae=incoming.caller.calling_aet,
         )
     return lambda incoming: _InMemory(incoming, into)
+
+
+class _Noted:
+    """Hands all on, and notes that the instance is there."""
+
+    def __init__(self, incoming: Incoming, receipt: Receipt, known: set[str]) -> None:
+        self.write = receipt.write
+        self.discard = receipt.discard
+        self._commit = receipt.commit
+        self._note = partial(known.add, incoming.sop_instance_uid)
+
+    def commit(self) -> Any:
+        answer = self._commit()
+        self._note()
+        return answer
+
+
+class _Forgotten:
+    """Takes an instance, and keeps nothing of it."""
+
+    def write(self, buffers: Sequence[Buffer]) -> None:
+        """Take the next bytes."""
+
+    def commit(self) -> None:
+        """Say that all is well."""
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+
+
+def once(take: Callable[[Incoming], Receipt]) -> Callable[[Incoming], Receipt]:
+    """Make what takes each instance that comes unless it did already: by its SOP Instance UID."""
+    known: set[str] = set()
+
+    def begin(incoming: Incoming) -> Receipt:
+        return _Forgotten() if incoming.sop_instance_uid in known else _Noted(incoming, take(incoming), known)
+
+    return begin

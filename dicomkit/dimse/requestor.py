@@ -12,8 +12,8 @@ from dicomkit.dimse.pdu import AssociateAC, AssociateRJ, AssociateRQ
 from dicomkit.dimse.peer import Peer
 from dicomkit.dimse.steps import Close, Open, Step
 from dicomkit.dimse.user_information import AsynchronousOperations, UserInformation
-from dicomkit.net.errors import AssociationRejectedError
-from dicomkit.net.events import OnEvent
+from dicomkit.net.errors import AssociationRejectedError, NetworkError
+from dicomkit.net.events import Event, OnEvent
 
 
 def associate(peer: Peer, proposal: Proposal, on_event: OnEvent | None = None) -> Generator[Step, Any, Association]:
@@ -24,7 +24,13 @@ def associate(peer: Peer, proposal: Proposal, on_event: OnEvent | None = None) -
     ConnectionFailedError, AssociationRejectedError, AssociationAbortedError, PeerTimeoutError, ProtocolError
         When there is none.
     """
-    wire = yield Open(peer.host, peer.port, peer.secure, peer.timeouts.connect)
+    try:
+        wire = yield Open(peer.host, peer.port, peer.secure, peer.timeouts.connect)
+    except NetworkError as error:
+        if on_event is not None:
+            data = {"error": str(error), "cause": error.category, "aets": (peer.calling_aet, peer.aet)}
+            on_event(Event("connection failed", level="warning", category="association", peer=str(peer), data=data))
+        raise
     window = None if peer.window == 1 else AsynchronousOperations(peer.window, 1)
     user = UserInformation(
         peer.maximum_length,
@@ -41,8 +47,13 @@ def associate(peer: Peer, proposal: Proposal, on_event: OnEvent | None = None) -
         wire, connection, request, AssociateAC("", "", ()), {}, str(peer), peer.timeouts, on_event, f"{id(wire):x}"
     )
     association.emit("association requested", level="info", category="association", request=without_secrets(request))
-    yield from association.write_buffers([connection.take_output()])
-    answer = yield from _answer(association, peer)
+    try:
+        yield from association.write_buffers([connection.take_output()])
+        answer = yield from _answer(association, peer)
+    except NetworkError as error:
+        if not isinstance(error, AssociationRejectedError):
+            association.failed_by(error)
+        raise
     association.answer = answer
     association.contexts = agreed_contexts(request, answer, acceptor=False)
     association.emit("association accepted", level="info", category="association", answer=answer)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 100
 _SHOWN_AS_TEXT = 20
+_NAMING = ("CodeMeaning", "CodeValue", "ReferencedSOPInstanceUID")
 _NOT_SHOWN = ("SpecificCharacterSet", "QueryRetrieveLevel", "RetrieveAETitle", "InstanceAvailability")
 
 
@@ -78,6 +79,8 @@ class Matches(Sequence[DataSet]):
     'B'
     """
 
+    _first: tuple[str, ...] = ()
+
     def __init__(self, source: Iterator[DataSet]) -> None:
         self._source = source
         self._known: list[DataSet] = []
@@ -135,18 +138,32 @@ class Matches(Sequence[DataSet]):
         """Return one row for each match, with typed columns of what was asked for."""
         from dicomkit.tables.to_table import to_table
 
-        keywords = {tag.keyword: None for match in self._all() for tag in match if tag.keyword}
-        return to_table(self._all(), [keyword for keyword in keywords if keyword not in _NOT_SHOWN])
+        rows = self._rows()
+        keywords = sorted({tag.keyword: None for row in rows for tag in row if tag.keyword}, key=self._rank)
+        return to_table(rows, [keyword for keyword in keywords if keyword not in _NOT_SHOWN])
+
+    def _rows(self) -> list[DataSet]:
+        """What the table tells of each match."""
+        return self._all()
 
     def __repr__(self) -> str:
         if not len(self):
             return "<no matches>"
         columns, rows = self._cells()
-        return f"<{self._count}>\n" + table_text(columns, rows, max_rows=_SHOWN_AS_TEXT)
+        shown = [number for number, name in enumerate(columns) if not self._first or name in self._first]
+        cells = [[row[number] for number in shown] for row in rows]
+        return f"<{self._count}>\n" + table_text([columns[number] for number in shown], cells, max_rows=_SHOWN_AS_TEXT)
 
     def _repr_html_(self) -> str:
         columns, rows = self._cells()
         return str(table(columns, rows, caption=self._count, max_rows=_SHOWN)) if rows else "<p>no matches</p>"
+
+    def _rank(self, keyword: str) -> int:
+        """Where a column comes: those that are named first, then the others."""
+        return self._first.index(keyword) if keyword in self._first else len(self._first)
+
+    def _place(self, keyword: str) -> tuple[bool, int]:
+        return keyword.endswith("UID"), self._rank(keyword)
 
     @property
     def _count(self) -> str:
@@ -154,12 +171,12 @@ class Matches(Sequence[DataSet]):
 
     def _cells(self) -> tuple[list[str], list[list[object]]]:
         """The columns that hold anything, UIDs after the others, and the values as the data sets write them."""
-        matches = self._all()
+        matches = self._rows()
         found = {tag: None for match in matches for tag in match if tag.keyword and tag.keyword not in _NOT_SHOWN}
         rows = [[_shown(match, tag) for tag in found] for match in matches]
         filled = [number for number, _ in enumerate(found) if any(row[number] for row in rows)]
         names = [tag.keyword for tag in found]
-        order = sorted(filled, key=lambda number: names[number].endswith("UID"))
+        order = sorted(filled, key=lambda number: self._place(names[number]))
         return [names[number] for number in order], [[row[number] for number in order] for row in rows]
 
 
@@ -174,4 +191,18 @@ def _shown(match: DataSet, tag: Tag) -> str | int | None:
         return str(value.to_date())
     if isinstance(value, Time) and value.is_valid:
         return str(value.to_time().replace(microsecond=0))
+    if isinstance(value, tuple) and any(isinstance(item, DataSet) for item in value):
+        return items_text(value)
     return match.element(tag).text or None
+
+
+def items_text(items: Sequence[Any]) -> str | None:
+    """Name the items of a sequence on a line: codes by their meaning, instances by their UID.
+
+    Examples
+    --------
+    >>> items_text([DataSet(CodeValue="CTHEAD", CodeMeaning="CT of the head"), DataSet(CodeValue="X")])
+    'CT of the head, X'
+    """
+    found = [next((str(item[word]) for word in _NAMING if item.get(word) is not None), "…") for item in items]
+    return ", ".join(found) or None

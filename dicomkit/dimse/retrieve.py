@@ -11,11 +11,13 @@ from typing import Any
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.association import Association, Message
 from dicomkit.dimse.commands import MEDIUM, Command, command
+from dicomkit.dimse.instance_events import instance_header, tell_retrieval
 from dicomkit.dimse.negotiation import MOST_CONTEXTS, NATIVE, Proposal
-from dicomkit.dimse.pool import VERIFICATION, Target, using
+from dicomkit.dimse.pool import VERIFICATION, Target, peer_of, using
 from dicomkit.dimse.provider import Performer, Provider, provide, verification
-from dicomkit.dimse.receipts import Into, receiver
-from dicomkit.dimse.steps import Emit, Operation, Serve, Stop
+from dicomkit.dimse.receipts import Into, once, receiver
+from dicomkit.dimse.serving import while_serving
+from dicomkit.dimse.steps import Emit, Operation, Serve
 from dicomkit.dimse.storage_classes import COMPRESSED, storage_sop_classes
 from dicomkit.dimse.store_provider import storing
 from dicomkit.dimse.user_information import RoleSelection
@@ -119,7 +121,7 @@ def get(
     model = model_for(asked, "GET", root=root)
     classes = list(sop_classes) if sop_classes is not None else storage_sop_classes(MOST_CONTEXTS - 2)
     arrived: deque[DataSet] = deque()
-    performer = storing(receiver(into) if into is not None else receiver(arrived.append))
+    performer = _taking(peer, arrived.append if into is None else into)
 
     def body(association: Association) -> Operation:
         return _retrieval(
@@ -139,7 +141,7 @@ def get(
         *((uid, tuple(transfer_syntaxes)) for uid in classes),
         roles=[RoleSelection(uid, user=True, provider=True) for uid in classes],
     )
-    result: Retrieval = yield from using(peer, proposal, body, on_event)
+    result: Retrieval = yield from using(peer, proposal, body, on_event, cancelled=cancelled)
     return result
 
 
@@ -175,11 +177,11 @@ def move(
     asked = level if isinstance(level, Query) else query(level, **keys)
     model = model_for(asked, "MOVE", root=root)
     arrived: deque[DataSet] = deque()
-    server = None
+    serve = None
     if destination is None:
-        performer = storing(receiver(into) if into is not None else receiver(arrived.append))
-        server = yield Serve(partial(provide, _receiving(performer, on_event)), host, port)
-    title = destination if destination is not None else (peer if not hasattr(peer, "peer") else peer.peer).calling_aet
+        performer = _taking(peer, arrived.append if into is None else into)
+        serve = Serve(partial(provide, _receiving(performer, on_event)), host, port)
+    title = destination if destination is not None else peer_of(peer).calling_aet
 
     def body(association: Association) -> Operation:
         return _retrieval(
@@ -195,20 +197,16 @@ def move(
             title,
         )
 
-    try:
-        result: Retrieval = yield from using(peer, Proposal.of((model, NATIVE)), body, on_event)
-    except GeneratorExit:
-        if server is not None:
-            server.abandon()
-        raise
-    except BaseException:
-        if server is not None:
-            yield Stop(server)
-        raise
-    if server is not None:
-        yield Stop(server)
+    moving = using(peer, Proposal.of((model, NATIVE)), body, on_event, cancelled=cancelled)
+    result: Retrieval = yield from while_serving(serve, moving)
     yield from _emit_all(arrived)
     return result
+
+
+def _taking(peer: Target, into: Into) -> Performer:
+    """Make what takes instances; where there may be several attempts, each instance once."""
+    take = receiver(into)
+    return storing(take if peer_of(peer).retry is None else once(take))
 
 
 def _receiving(performer: Performer, on_event: OnEvent | None) -> Provider:
@@ -244,28 +242,53 @@ def _retrieval(
         Priority=priority,
         MoveDestination=destination,
     )
-    yield from association.write(context, request, to_bytes(identifier, context.transfer_syntax))
-    asked_to_cancel = False
-    while True:
-        message = yield from association.read()
-        if message is not None and message.command.name == "C-STORE-RQ" and performer is not None:
-            yield from performer(association, message)
-        elif message is None or message.command.get("MessageIDBeingRespondedTo") != number:
-            raise (yield from association.unexpected(message))
-        else:
-            state = yield from _state(association, message, service)
-            on_progress(state)
-            if state.status.category != "Pending":
-                break
-        yield from _emit_all(arrived)
-        if not asked_to_cancel and cancelled():
-            yield from association.write(context, command("C-CANCEL-RQ", MessageIDBeingRespondedTo=number))
-            asked_to_cancel = True
+    encoded = to_bytes(identifier, context.transfer_syntax)
+    yield from association.write(context, request, encoded)
+    asked_to_cancel, taken, state = False, 0, None
+    try:
+        while True:
+            message = yield from association.read()
+            if message is not None and message.command.name == "C-STORE-RQ" and performer is not None:
+                taken += 1
+                yield from performer(association, message)
+            elif message is None or message.command.get("MessageIDBeingRespondedTo") != number:
+                raise (yield from association.unexpected(message))
+            else:
+                state = yield from _state(association, message, service)
+                on_progress(state)
+                if state.status.category != "Pending":
+                    break
+            yield from _emit_all(arrived)
+            if not asked_to_cancel and cancelled():
+                yield from association.write(context, command("C-CANCEL-RQ", MessageIDBeingRespondedTo=number))
+                asked_to_cancel = True
+    finally:
+        _tell(association, service, encoded, context.transfer_syntax, state, taken, destination)
     yield from _emit_all(arrived)
     if state.status.category == "Failure":
         failed = DataSet(FailedSOPInstanceUIDList=list(state.failed_uids)) if state.failed_uids else None
         raise StatusError(state.status, failed, comment=str(message.command.get("ErrorComment", "")))
     return state
+
+
+def _tell(
+    association: Association,
+    service: str,
+    identifier: bytes,
+    syntax: str,
+    state: Retrieval | None,
+    taken: int,
+    destination: str | None,
+) -> None:
+    """Tell how a retrieval ended; of what came here other events have told."""
+    if association.on_event is None:
+        return
+    if state is not None and destination == association.request.calling_ae:
+        taken = state.completed + state.warnings
+    names = ("completed", "warnings", "failed")
+    counts = {name: getattr(state, name) for name in names if state is not None}
+    header, status = instance_header(identifier, syntax), None if state is None else state.status
+    tell_retrieval(association, service, header, taken, status, destination=destination or "", **counts)
 
 
 def _emit_all(arrived: deque[DataSet]) -> Operation:

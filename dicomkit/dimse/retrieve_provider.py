@@ -11,12 +11,21 @@ from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.association import Association, Message
 from dicomkit.dimse.commands import command
 from dicomkit.dimse.find_provider import CANCELLED, PENDING, is_cancelled
-from dicomkit.dimse.outgoing import Source, outgoing
+from dicomkit.dimse.instance_events import (
+    InstanceHeader,
+    header_of,
+    instance_header,
+    tell_retrieval,
+    tell_sent,
+)
+from dicomkit.dimse.interception import intercepted
+from dicomkit.dimse.outgoing import Outgoing, Source, outgoing
 from dicomkit.dimse.peer import Peer
 from dicomkit.dimse.provider import Caller, Performer, caller_of, failure_of, respond
-from dicomkit.dimse.steps import Emit, Offload, Operation
-from dicomkit.dimse.store import prepare, store
+from dicomkit.dimse.steps import Offload, Operation
+from dicomkit.dimse.store import store
 from dicomkit.dimse.store_report import Progress
+from dicomkit.dimse.store_sending import prepare
 from dicomkit.encoding.writer import to_bytes
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
@@ -39,6 +48,8 @@ class _Count:
     """The sub-operations of a retrieval so far."""
 
     remaining: int
+    whose: InstanceHeader | None = None
+    told: int = 0
     completed: int = 0
     failed: list[str] = field(default_factory=list)
     warnings: int = 0
@@ -81,10 +92,10 @@ def getting(fetch: Callable[[DataSet, RetrieveRequest], Iterable[Source]]) -> Pe
     """
 
     def perform(association: Association, message: Message) -> Operation:
-        found = yield from _fetched(association, message, fetch, "")
+        found, whose = yield from _fetched(association, message, fetch, "")
         if found is None:
             return
-        count = _Count(len(found))
+        count = _Count(len(found), whose)
         for source in found:
             yield from _suboperation(association, source, count)
             if count.remaining:
@@ -99,13 +110,14 @@ def getting(fetch: Callable[[DataSet, RetrieveRequest], Iterable[Source]]) -> Pe
 
 def _suboperation(association: Association, source: Source, count: _Count) -> Operation:
     """Send one instance over the very association, and count what becomes of it."""
-    uid = ""
+    instance = Outgoing("", "", "", bytes)
     try:
         instance = yield Offload(partial(outgoing, source))
-        uid = instance.sop_instance_uid
         prepared = yield Offload(partial(prepare, association, instance))
-    except DicomError:
-        count.add("Failure", uid)
+    except DicomError as error:
+        count.add("Failure", instance.sop_instance_uid)
+        count.told += 1
+        tell_sent(association, instance, header_of(instance) if association.on_event else None, None, error)
         return
     number = association.next_message_id()
     request = command(
@@ -114,9 +126,22 @@ def _suboperation(association: Association, source: Source, count: _Count) -> Op
         AffectedSOPClassUID=instance.sop_class_uid,
         MessageID=number,
         Priority=0,
-        AffectedSOPInstanceUID=uid,
+        AffectedSOPInstanceUID=instance.sop_instance_uid,
     )
-    yield from association.write(prepared.context, request, prepared.data)
+    try:
+        yield from association.write(prepared.context, request, prepared.data)
+        answer = yield from _answer(association, number, count)
+    except NetworkError as error:
+        tell_sent(association, instance, prepared.header, None, error)
+        raise
+    outcome = status_of(answer.command.Status, "C-STORE")
+    count.add(outcome.category, instance.sop_instance_uid)
+    count.told += 1
+    tell_sent(association, instance, prepared.header, outcome)
+
+
+def _answer(association: Association, number: int, count: _Count) -> Operation:
+    """Wait for the response to a sub-operation; a C-CANCEL may come before it."""
     while True:
         answer = yield from association.read()
         if answer is not None and answer.command.name == "C-CANCEL-RQ":
@@ -124,8 +149,7 @@ def _suboperation(association: Association, source: Source, count: _Count) -> Op
         elif answer is None or answer.command.get("MessageIDBeingRespondedTo") != number:
             raise (yield from association.unexpected(answer))
         else:
-            count.add(status_of(answer.command.Status, "C-STORE").category, uid)
-            return
+            return answer
 
 
 def moving(
@@ -144,20 +168,22 @@ def moving(
 
     def perform(association: Association, message: Message) -> Operation:
         title = str(message.command.get("MoveDestination", ""))
-        found = yield from _fetched(association, message, fetch, title)
+        found, whose = yield from _fetched(association, message, fetch, title)
         if found is None:
             return
         peer = destination(title)
         if peer is None:
+            _tell(association, message, _Count(0, whose), UNKNOWN_DESTINATION)
             yield from respond(
                 association, message, UNKNOWN_DESTINATION, ErrorComment="the move destination is unknown"
             )
             return
-        count = _Count(len(found))
+        count = _Count(len(found), whose)
 
         def progressed(progress: Progress) -> Operation:
             outcome = progress.outcome
             count.add(outcome.status.category if outcome.status else "Failure", outcome.sop_instance_uid)
+            count.told += 1
             if count.remaining and not count.cancelled:
                 count.cancelled = yield from is_cancelled(association, message)
                 if not count.cancelled:
@@ -179,48 +205,45 @@ def moving(
     return perform
 
 
-def intercepted(operation: Operation, on_result: Callable[[Any], Operation]) -> Operation:
-    """Run an operation within another one, which takes care of its results."""
-    try:
-        step = next(operation)
-        while True:
-            if isinstance(step, Emit):
-                yield from on_result(step.result)
-                step = operation.send(None)
-                continue
-            try:
-                value = yield step
-            except Exception as error:
-                step = operation.throw(error)
-            else:
-                step = operation.send(value)
-    except StopIteration as stop:
-        return stop.value
-    finally:
-        operation.close()
-
-
 def _fetched(
     association: Association,
     message: Message,
     fetch: Callable[[DataSet, RetrieveRequest], Iterable[Source]],
     destination: str,
 ) -> Operation:
-    """Read the identifier and return the instances that it denotes; None where that failed and was answered."""
+    """Read the identifier; return the instances that it denotes, None where that failed and was answered, and whose."""
     data = yield from association.read_data(message.context)
     request = RetrieveRequest(message.context.abstract_syntax, caller_of(association), destination)
+    whose = instance_header(data, message.context.transfer_syntax) if association.on_event is not None else None
     try:
         identifier = read(data, transfer_syntax=message.context.transfer_syntax)
         found: Sequence[Source] = yield Offload(lambda: list(fetch(identifier, request)))
     except Exception as error:
         status, comment = failure_of(association, error)
+        _tell(association, message, _Count(0, whose), status)
         yield from respond(association, message, status, ErrorComment=comment)
-        return None
-    return found
+        return None, whose
+    return found, whose
+
+
+def _tell(association: Association, message: Message, count: _Count, status: int) -> None:
+    service = message.command.name.removesuffix("-RQ")
+    tell_retrieval(
+        association,
+        service,
+        count.whose,
+        count.told,
+        status_of(status, service),
+        destination=str(message.command.get("MoveDestination", "")),
+        completed=count.completed,
+        warnings=count.warnings,
+        failed=len(count.failed),
+    )
 
 
 def _finish(association: Association, message: Message, count: _Count, status: int) -> Operation:
     """Write the last response, with the list of what failed (PS3.4 C.4.2.1.4.2)."""
+    _tell(association, message, count, status)
     failed = [uid for uid in count.failed if uid]
     data = None
     if failed:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from dicomkit.net.errors import NetworkError
 from dicomkit.net.tls import Secure
 
 Buffer: TypeAlias = "bytes | bytearray | memoryview"
@@ -65,9 +66,14 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Offload:
-    """Call a function that may take a while; gives what it returns."""
+    """Call a function that may take a while; gives what it returns.
+
+    It runs to its end. Where the operation is abandoned meanwhile that is waited for; or else, where there is ``undo``,
+    that is called with what it returned.
+    """
 
     function: Callable[[], Any]
+    undo: Callable[[Any], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,7 @@ class Serve:
     """Listen, and run an operation for each connection that comes; gives a server, whose ``port`` is known then.
 
     A connection has ``handshake`` seconds for what TLS needs; those beyond ``most`` at once are closed again.
+    ``refused`` is told of one that can't be secured.
     """
 
     provider: Callable[[Wire, tuple[str, int]], Operation]
@@ -105,6 +112,7 @@ class Serve:
     secure: Secure | None = None
     handshake: float = 30.0
     most: int = 256
+    refused: Callable[[str, NetworkError], object] = lambda remote, error: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from dicomkit.dimse.association import Association, Message
+from dicomkit.dimse.instance_events import InstanceHeader, instance_header, keep_head
 from dicomkit.dimse.provider import Caller, Performer, Refused, caller_of, failure_of, respond, skip_data
 from dicomkit.dimse.steps import Buffer, Offload, Operation
+from dicomkit.net.errors import NetworkError
 from dicomkit.values.uid import UID
 
 INVALID_SOP_INSTANCE = 0x0117
@@ -51,33 +53,50 @@ def storing(receive: Callable[[Incoming], Receipt]) -> Performer:
     def perform(association: Association, message: Message) -> Operation:
         incoming = _incoming(association, message)
         status, comment, receipt = 0, None, None
+        head = bytearray() if association.on_event is not None else None
         try:
             if not UID(incoming.sop_instance_uid).is_valid:
                 raise Refused("the SOP Instance UID is none", status=INVALID_SOP_INSTANCE)
             receipt = yield Offload(partial(receive, incoming))
         except Exception as error:
             status, comment = failure_of(association, error)
-        if receipt is None:
-            yield from skip_data(association, message)
-        else:
-            status, comment = yield from _take(association, message, receipt)
-        association.emit(
-            "instance stored" if not status else "instance refused",
-            level="info" if not status else "warning",
-            category="storage",
-            sop_instance_uid=incoming.sop_instance_uid,
-            status=status,
-        )
+        try:
+            if receipt is None:
+                yield from skip_data(association, message, partial(keep_head, head))
+            else:
+                status, comment = yield from _take(association, message, receipt, head)
+        except NetworkError as error:
+            _tell(association, incoming, head, None, str(error))
+            raise
+        _tell(association, incoming, head, status, comment)
         yield from respond(association, message, status, ErrorComment=comment)
 
     return perform
 
 
-def _take(association: Association, message: Message, receipt: Receipt) -> Operation:
+def _tell(
+    association: Association, incoming: Incoming, head: bytearray | None, status: int | None, comment: str | None
+) -> None:
+    """Tell what became of an instance; without a status it didn't come to its end."""
+    association.emit(
+        "instance stored" if status == 0 else "instance refused" if status else "instance lost",
+        level="info" if status == 0 else "warning",
+        category="storage",
+        sop_class_uid=incoming.sop_class_uid,
+        sop_instance_uid=incoming.sop_instance_uid,
+        status=status,
+        **({"error": comment} if comment else {}),
+        **({"originator": incoming.originator} if incoming.originator else {}),
+        header=instance_header(head, incoming.transfer_syntax_uid) if head else InstanceHeader(),
+    )
+
+
+def _take(association: Association, message: Message, receipt: Receipt, head: bytearray | None) -> Operation:
     """Stream a data set into its receipt; after a failure the rest is read and forgotten."""
     failure: list[tuple[int, str]] = []
 
     def sink(buffers: list[Buffer]) -> Operation | None:
+        keep_head(head, buffers)
         return None if failure else write(buffers)
 
     def write(buffers: list[Buffer]) -> Operation:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, overload
 
 from dicomkit.display.html import table
 from dicomkit.display.text import table_text
 from dicomkit.errors import DicomError
+from dicomkit.net.errors import ContextNotAcceptedError, NetworkError, StatusError
 from dicomkit.net.printable import printable
+from dicomkit.net.retry import RetryHistory
 from dicomkit.standard.statuses import Status
 from dicomkit.standard.uids import uid_entry
 from dicomkit.values.transfer_syntax import TransferSyntax
@@ -19,7 +21,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS = ("source", "SOPClassUID", "SOPInstanceUID", "transfer_syntax", "outcome", "reason", "bytes", "seconds")
-_SHOWN_COLUMNS = ("outcome", "reason", "file", "SOP class", "SOP instance", "transfer syntax", "bytes", "ms")
+_SHOWN_COLUMNS = (
+    "outcome",
+    "reason",
+    "file",
+    "SOP class",
+    "SOP instance",
+    "transfer syntax",
+    "bytes",
+    "ms",
+    "attempts",
+)
 _SHOWN, _SHOWN_AS_TEXT = 20, 10
 
 
@@ -41,6 +53,8 @@ class Outcome:
         Why it wasn't sent, or not answered.
     size, seconds
         How many bytes its data set had, and how long it took until the answer.
+    history
+        The attempts that failed before the last one, where the peer has a policy to try again.
     """
 
     source: str
@@ -52,6 +66,22 @@ class Outcome:
     error: DicomError | None = None
     size: int = 0
     seconds: float = 0.0
+    history: RetryHistory = field(default_factory=RetryHistory, repr=False)
+
+    @property
+    def attempts(self) -> int:
+        """How often it was tried; 0 where nobody came to it."""
+        return len(self.history) + (self.status is not None or self.error is not None)
+
+    @property
+    def level(self) -> Literal["", "association", "instance"]:
+        """What failed: the association, whatever it was to carry, or the instance itself; empty where nothing did."""
+        if self.is_stored or not self.attempts:
+            return ""
+        of_instance = not isinstance(self.error, NetworkError) or isinstance(
+            self.error, ContextNotAcceptedError | StatusError
+        )
+        return "instance" if of_instance else "association"
 
     @property
     def is_stored(self) -> bool:
@@ -165,10 +195,11 @@ class StoreReport(Sequence[Outcome]):
             ) from first.error
 
     def to_table(self) -> pd.DataFrame:
-        """Return one row for each instance."""
+        """Return one row for each instance; there is a column of attempts where one had several."""
         import pandas as pd
 
-        return pd.DataFrame(_rows(self.outcomes), columns=list(_COLUMNS))
+        table = pd.DataFrame(_rows(self.outcomes), columns=list(_COLUMNS))
+        return table.assign(attempts=[outcome.attempts for outcome in self.outcomes]) if self._was_retried else table
 
     def __repr__(self) -> str:
         return f"<StoreReport: {self._summary}>\n" + table_text(*self._cells(), max_rows=_SHOWN_AS_TEXT)
@@ -178,6 +209,7 @@ class StoreReport(Sequence[Outcome]):
 
     def _cells(self) -> tuple[list[str], list[list[object]]]:
         """The columns that hold anything, and the rows, what failed before the rest."""
+        retried = self._was_retried
         order = sorted(self.outcomes, key=lambda outcome: (outcome.is_stored, outcome.kind == "stored"))
         rows = [
             [
@@ -189,11 +221,16 @@ class StoreReport(Sequence[Outcome]):
                 _syntax_name(outcome.transfer_syntax_uid) + (" (converted)" if outcome.converted else ""),
                 outcome.size,
                 round(outcome.seconds * 1e3, 1),
+                outcome.attempts if retried else 0,
             ]
             for outcome in order
         ]
         filled = [number for number in range(len(_SHOWN_COLUMNS)) if any(row[number] for row in rows)]
         return [_SHOWN_COLUMNS[number] for number in filled], [[row[number] for number in filled] for row in rows]
+
+    @property
+    def _was_retried(self) -> bool:
+        return any(outcome.attempts > 1 for outcome in self.outcomes)
 
     @property
     def _summary(self) -> str:

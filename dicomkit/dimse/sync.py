@@ -11,23 +11,35 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
+from dicomkit.dataset.dataset import DataSet
+from dicomkit.dimse import commitment as _commitment
 from dicomkit.dimse import echo as _echo
 from dicomkit.dimse import explain as _explain
 from dicomkit.dimse import find as _find
+from dicomkit.dimse import instance_availability as _availability
+from dicomkit.dimse import patient_information as _information
+from dicomkit.dimse import performed_procedure_steps as _steps
+from dicomkit.dimse import printing as _printing
 from dicomkit.dimse import retrieve as _retrieve
 from dicomkit.dimse import store as _store
+from dicomkit.dimse import worklist as _worklist
 from dicomkit.dimse.blocking_driver import results_of, run
+from dicomkit.dimse.commitments import Commitment
 from dicomkit.dimse.explain import Explanation
 from dicomkit.dimse.peer import Peer
+from dicomkit.dimse.performed_procedure_steps import PerformedStep
 from dicomkit.dimse.pool import Pool, Target, close_pool
+from dicomkit.dimse.print_report import PrinterStatus, PrintReport
 from dicomkit.dimse.results import Arrivals, Matches
 from dicomkit.dimse.steps import Operation
 from dicomkit.dimse.store_report import Progress, StoreReport
+from dicomkit.dimse.worklist import WorklistMatches
 from dicomkit.net.events import OnEvent
 from dicomkit.standard.statuses import Status
 
 P = ParamSpec("P")
 T = TypeVar("T")
+M = TypeVar("M", bound=Matches)
 
 
 def _verb(operation: Callable[P, Operation], give: Callable[[Operation, object], T], what: type[T]) -> Callable[P, T]:
@@ -45,14 +57,8 @@ def _verb(operation: Callable[P, Operation], give: Callable[[Operation, object],
     return verb
 
 
-def _status(operation: Operation, _: object) -> Status:
-    status: Status = run(operation)
-    return status
-
-
-def _explanation(operation: Operation, _: object) -> Explanation:
-    explanation: Explanation = run(operation)
-    return explanation
+def _result(operation: Operation, _: object) -> Any:
+    return run(operation)
 
 
 def _arrivals(operation: Operation, _: object) -> Arrivals:
@@ -61,18 +67,36 @@ def _arrivals(operation: Operation, _: object) -> Arrivals:
 
 def _matches(operation: Operation, peer: object) -> Matches:
     """Give the matches as they come; from a pool all of them, so that its association is free again."""
-    matches = Matches(Arrivals(results_of(operation)))
+    return _all_of_pool(Matches(Arrivals(results_of(operation))), peer)
+
+
+def _worklist_matches(operation: Operation, peer: object) -> WorklistMatches:
+    return _all_of_pool(WorklistMatches(Arrivals(results_of(operation))), peer)
+
+
+def _all_of_pool(matches: M, peer: object) -> M:
     if isinstance(peer, Pool):
         len(matches)
     return matches
 
 
-echo = _verb(_echo.echo, _status, Status)
-explain_association = _verb(_explain.explain_association, _explanation, Explanation)
+commit = _verb(_commitment.commit, _result, Commitment)
+echo = _verb(_echo.echo, _result, Status)
+explain_association = _verb(_explain.explain_association, _result, Explanation)
 find = _verb(_find.find, _matches, Matches)
 find_identifier = _verb(_find.find_identifier, _matches, Matches)
+find_patient_information = _verb(_information.find_patient_information, _result, DataSet)
+find_worklist = _verb(_worklist.find_worklist, _worklist_matches, WorklistMatches)
 get = _verb(_retrieve.get, _arrivals, Arrivals)
 move = _verb(_retrieve.move, _arrivals, Arrivals)
+print_films = _verb(_printing.print_films, _result, PrintReport)
+printer_status = _verb(_printing.printer_status, _result, PrinterStatus)
+mpps_complete = _verb(_steps.mpps_complete, _result, PerformedStep)
+mpps_create = _verb(_steps.mpps_create, _result, PerformedStep)
+mpps_discontinue = _verb(_steps.mpps_discontinue, _result, PerformedStep)
+mpps_get = _verb(_steps.mpps_get, _result, PerformedStep)
+mpps_set = _verb(_steps.mpps_set, _result, PerformedStep)
+notify_availability = _verb(_availability.notify_availability, _result, list)
 
 
 def store(
@@ -152,6 +176,15 @@ def connect(
     ------
     Pool
         Which threads may share.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> from dicomkit.archive import MemoryArchive
+    >>> with dk.serve_dimse(MemoryArchive(), port=0) as server, connect(server.peer(), size=2) as pacs:
+    ...     report = dk.store(pacs, dk.samples.ct_series(3, 8))
+    ...     len(report.outcomes), len(dk.find(pacs, "series"))
+    (3, 1)
     """
     pool = Pool(peer, size, idle, health, on_event)
     try:

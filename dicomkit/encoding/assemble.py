@@ -28,8 +28,6 @@ Elements: TypeAlias = "dict[int, Element | None]"
 Resolver: TypeAlias = Callable[[str], bytes]
 """From a BulkDataURI to the bytes of the value field."""
 
-MAX_DEPTH = 100
-"""Sequences nested deeper than this are refused, read or written."""
 BULK_VRS = frozenset(vr.name for vr in VRS.values() if vr.kind == "bulk")
 URN_UUID = "urn:uuid:"
 """What makes a URI of a UUID (RFC 9562), by which Native XML may name bulk data."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import struct
+from typing import TypeAlias
 
 from dicomkit.dataset.index import ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER, vr_word
 from dicomkit.values.vr import VRS
 
+Data: TypeAlias = "bytes | bytearray | memoryview"
 ALL_ONES = 0xFFFFFFFF
 """The length that stands for an undefined one."""
 SHORT = frozenset(vr_word(vr.name) for vr in VRS.values() if not vr.long_form)
@@ -23,13 +25,13 @@ _four_big = struct.Struct(">HHHH").unpack_from
 _tag_and_length_big = struct.Struct(">HHI").unpack_from
 
 
-def explicit_big(data: bytes, position: int) -> tuple[int, int, int]:
+def explicit_big(data: Data, position: int) -> tuple[int, int, int]:
     """Give word, VR and short length of a big-endian header, in the form of the little-endian one."""
     group, element, vr, length = _four_big(data, position)
     return group | element << 16, vr >> 8 | (vr & 0xFF) << 8, length
 
 
-def implicit_big(data: bytes, position: int) -> tuple[int, int]:
+def implicit_big(data: Data, position: int) -> tuple[int, int]:
     """Give word and length of a big-endian header in implicit VR, or of an item."""
     group, element, length = _tag_and_length_big(data, position)
     return group | element << 16, length

@@ -17,12 +17,12 @@ from dicomkit.dataset.index import (
     ITEM,
     vr_word,
 )
-from dicomkit.encoding.assemble import BULK_VRS, MAX_DEPTH
+from dicomkit.encoding.assemble import BULK_VRS
 from dicomkit.encoding.fields import FILE_META, TEXT_VRS, fields, of_element, of_record
 from dicomkit.encoding.json_values import WRITERS
 from dicomkit.encoding.text_values import shown
 from dicomkit.encoding.value_field import value_field
-from dicomkit.errors import UnsupportedError, ValueFormatError
+from dicomkit.errors import ValueFormatError
 from dicomkit.sources import Bulk
 from dicomkit.values.charset import Charset
 from dicomkit.values.decode import decoder_of
@@ -84,11 +84,7 @@ class JsonWriter:
         ------
         ValueFormatError
             When a value is not of the type that its VR asks for; names the tag.
-        UnsupportedError
-            When sequences are nested too deep.
         """
-        if len(path) > 2 * MAX_DEPTH:
-            raise UnsupportedError(f"sequences nested more than {MAX_DEPTH} deep", tag=path[0])
         start = len(self.parts)
         if not self._in_order_of_index(ds, path):
             del self.parts[start:]

@@ -10,6 +10,7 @@ from dicomkit.dataset.index import Index, to_word
 from dicomkit.dataset.repairs import Repair
 from dicomkit.encoding.headers import ALL_ONES, IMPLICIT, LONG, SHORT, explicit_little, implicit_little, length_little
 from dicomkit.encoding.implied_vr import implied_kind
+from dicomkit.encoding.other_formats import other_format
 from dicomkit.encoding.regular import explicit_elements
 from dicomkit.encoding.scan_state import FIRST_WINDOW
 from dicomkit.encoding.scanner import scan
@@ -66,6 +67,8 @@ def _parse(opened: Opened | OpenedFile, stop_before: int | None, given: str | No
     head = opened.read_at(0, FIRST_WINDOW)
     repairs: list[Repair] = []
     start = 132 if head[128:140] == _REGULAR_START else _start(head, repairs)
+    if not start and given is None and (other := other_format(head)) is not None:
+        raise ReadError(f"this is no DICOM data set: it looks like {other.name}", offset=0, hint=other.hint or None)
     meta, start, uid = _read_meta(opened, head, start, repairs)
     declared = TransferSyntax.of(given) if given is not None else _declared(uid, repairs) if uid else None
     if declared is not None and declared.deflated:

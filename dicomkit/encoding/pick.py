@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from dicomkit.dataset.index import ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER, to_word, vr_word
 from dicomkit.encoding.implied_vr import implied_kinds
-from dicomkit.encoding.layout import Layout
+from dicomkit.encoding.layout import Alike, Layout
 from dicomkit.encoding.regular import SMALL
 from dicomkit.encoding.scan_state import FIRST_WINDOW
 from dicomkit.values.transfer_syntax import (
@@ -25,6 +25,7 @@ SHORT = frozenset(vr_word(vr.name) for vr in VRS.values() if not vr.long_form)
 LONG = frozenset(vr_word(vr.name) for vr in VRS.values() if vr.long_form)
 SEQUENCE, UNKNOWN = vr_word("SQ"), vr_word("UN")
 ALL_ONES = 0xFFFFFFFF
+LONGEST_HEADER = 12
 DONE, ODD = -1, -2
 _ODD_SYNTAXES = frozenset(
     uid.encode()
@@ -44,16 +45,18 @@ _pair = struct.Struct("<II").unpack_from
 
 
 class Wanted(NamedTuple):
-    """The tags to pick, by their words with the place of each, and the last of them."""
+    """The tags to pick, by their words with the place of each, the last of them, and those that are only located."""
 
     places: dict[int, int]
     last: int
+    located: frozenset[int] = frozenset()
 
     @classmethod
-    def of(cls, tags: Iterable[int]) -> Wanted:
-        """Number the tags in the order given."""
+    def of(cls, tags: Iterable[int], located: Iterable[int] = ()) -> Wanted:
+        """Number the tags in the order given; values of those that are to be located need not be in memory."""
         tags = tuple(tags)
-        return cls({to_word(tag): place for place, tag in enumerate(tags)}, max(tags, default=0))
+        places = {to_word(tag): place for place, tag in enumerate(tags)}
+        return cls(places, max(tags, default=0), frozenset(map(to_word, located)))
 
 
 class Picked(NamedTuple):
@@ -61,13 +64,25 @@ class Picked(NamedTuple):
 
     Attributes
     ----------
-    window
-        (offset, bytes): where the last values are that fitted into memory.
+    windows
+        (offset, bytes) of the parts of the file that were read; each value up to 64 KB lies whole in one of them,
+        unless it was only to be located.
+    alike
+        The elements that are the same in all that have this very object.
     """
 
     rows: list[int]
     windows: list[tuple[int, bytes]]
     syntax: bytes
+    alike: Alike | None = None
+
+    def value(self, place: int) -> bytes:
+        """Give the bytes of the value whose record begins at a place of the rows; none where they were not read."""
+        length, offset = self.rows[place + 2 : place + 4]
+        for start, data in self.windows:
+            if start <= offset and offset + length <= start + len(data):
+                return data[offset - start : offset - start + length]
+        return b""
 
 
 def pick(
@@ -90,6 +105,8 @@ def pick(
         None where only the scanner can tell: an unusual encoding, a deviation, a wanted sequence or unknown VR.
     """
     base, data = 0, read_at(0, FIRST_WINDOW)
+    if layout is not None and (proved := layout.rows(data, size, wanted)) is not None:
+        return Picked(proved, [(0, data)], layout.syntax, layout.alike)
     rows: list[int] = []
     try:
         position, syntax = _pick_meta(data, wanted.places, rows)
@@ -98,24 +115,27 @@ def pick(
         walk = _walk_implicit if syntax == _IMPLICIT else _walk_explicit
         windows = [(0, data)]
         known = layout if walk is _walk_explicit else None
-        if known is not None and (proved := known.rows(data, position, size, wanted)) is not None:
-            return Picked(rows + proved, windows, syntax)
-        start, head = position, data
+        head = data
         while True:
             position = walk(data, base, position, base + len(data) == size, wanted, rows)
             if position == DONE:
                 if known is not None:
-                    known.learn(head, start, size, wanted)
+                    known.learn(head, size, wanted, syntax)
                 return Picked(rows, windows, syntax)
             if position == ODD or base + position > size:
                 return None
+            cut = position < len(data) - LONGEST_HEADER  # a value that the window holds only in part
+            if not position and len(data) > FIRST_WINDOW:  # the file got shorter
+                return None
             base, position = base + position, 0
-            data = read_at(base, FIRST_WINDOW)
+            data = read_at(base, FIRST_WINDOW + SMALL if cut else FIRST_WINDOW)
             windows.append((base, data))
             if base == size:
                 if known is not None:
-                    known.learn(head, start, size, wanted)
+                    known.learn(head, size, wanted, syntax)
                 return Picked(rows, windows, syntax)
+            if len(data) <= LONGEST_HEADER and base + len(data) < size:  # here, too
+                return None
     except struct.error:
         return None
 
@@ -147,16 +167,16 @@ def _pick_meta(data: bytes, places: dict[int, int], rows: list[int]) -> tuple[in
 
 def _walk_explicit(data: bytes, base: int, position: int, whole: bool, wanted: Wanted, rows: list[int]) -> int:
     """Step over elements; return where the window ends for them, or DONE, or ODD."""
-    places, last = wanted
+    places, last, located = wanted
     size = len(data)
-    end = size if whole else size - 12
+    end = size if whole else size - LONGEST_HEADER
     while position < end:
         word, vr, length = _short_header(data, position)
         if vr in SHORT:
             position += 8
             if word in places:
                 if position + length > size:
-                    return ODD if whole or position == 8 else position - 8
+                    return ODD if whole else position - 8
                 rows += (word, vr, length, base + position)
             position += length
         elif vr in LONG:
@@ -171,8 +191,8 @@ def _walk_explicit(data: bytes, base: int, position: int, whole: bool, wanted: W
             if word in places:
                 if vr in (SEQUENCE, UNKNOWN):
                     return ODD
-                if position + length > size and length <= SMALL:
-                    return ODD if whole or position == 12 else position - 12
+                if position + length > size and length <= SMALL and word not in located:
+                    return ODD if whole else position - 12
                 rows += (word, vr, length, base + position)
             position += length
         else:
@@ -182,9 +202,9 @@ def _walk_explicit(data: bytes, base: int, position: int, whole: bool, wanted: W
 
 def _walk_implicit(data: bytes, base: int, position: int, whole: bool, wanted: Wanted, rows: list[int]) -> int:
     """The same in implicit VR."""
-    places, last = wanted
+    places, last, located = wanted
     size = len(data)
-    end = size if whole else size - 12
+    end = size if whole else size - LONGEST_HEADER
     known = implied_kinds()
     while position < end:
         word, length = _pair(data, position)
@@ -196,8 +216,8 @@ def _walk_implicit(data: bytes, base: int, position: int, whole: bool, wanted: W
         if word in places:
             if word not in known:
                 return ODD
-            if position + length > size and length <= SMALL:
-                return ODD if whole or position == 8 else position - 8
+            if position + length > size and length <= SMALL and word not in located:
+                return ODD if whole else position - 8
             rows += (word, known[word], length, base + position)
         position += length
     return position if position != size or not whole else DONE

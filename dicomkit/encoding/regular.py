@@ -6,7 +6,7 @@ import struct
 from typing import TypeAlias
 
 from dicomkit.dataset.index import DICTIONARY_VR, ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER, UNDEFINED_LENGTH, vr_word
-from dicomkit.encoding.headers import ALL_ONES, EXPLICIT, IMPLICIT, LENGTH, PLAIN_LONG, SHORT, SQ, UN
+from dicomkit.encoding.headers import ALL_ONES, EXPLICIT, IMPLICIT, LENGTH, PLAIN_LONG, SHORT, SQ, UN, Data
 from dicomkit.encoding.implied_vr import implied_kinds, sequence_words
 
 SMALL = 1 << 16
@@ -27,7 +27,7 @@ Stop: TypeAlias = "tuple[int, int, tuple[int, ...] | None]"
 
 
 def explicit_elements(
-    data: bytes,
+    data: Data,
     position: int,
     end: int,
     rows: list[int],
@@ -110,7 +110,7 @@ def explicit_elements(
 
 
 def implicit_elements(
-    data: bytes,
+    data: Data,
     position: int,
     end: int,
     rows: list[int],
@@ -166,7 +166,7 @@ def implicit_elements(
 
 
 def _open_sequence(
-    data: bytes,
+    data: Data,
     start: int,
     length: int,
     end: int,
@@ -204,7 +204,7 @@ def _close_item(rows: list[int], frame: Frame, position: int) -> int:
 
 
 def _between_items(
-    data: bytes, position: int, rows: list[int], frames: list[Frame], item_flags: int, big: bool
+    data: Data, position: int, rows: list[int], frames: list[Frame], item_flags: int, big: bool
 ) -> tuple[int, int] | None:
     """Open the next item or close the sequence; return (position, end of what is open then), None where it is odd."""
     outer_end, sequence_end, record, _, state = frame = frames[-1]

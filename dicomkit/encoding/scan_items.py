@@ -11,12 +11,12 @@ from dicomkit.dataset.index import (
     UNDEFINED_LENGTH,
     to_word,
 )
+from dicomkit.dataset.nesting import MAX_DEPTH
 from dicomkit.encoding.headers import ALL_ONES, IMPLICIT, LONG, MARKERS, SHORT, implicit_big, implicit_little
 from dicomkit.encoding.regular import SMALL
 from dicomkit.encoding.scan_state import Level, ScanState
 from dicomkit.standard.attributes import vr_table
 
-MAX_DEPTH = 100
 _NO_DELIMITER = "the item before it has no delimiter"
 _OTHER_ORDER = "the byte order changes inside a sequence"
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from operator import itemgetter
+from typing import NamedTuple
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import Element
@@ -43,18 +44,18 @@ def pieces(ds: DataSet, syntax: TransferSyntax, charset: Charset) -> Iterator[El
                 yield element
         return
     if edits:
-        groups = {tag >> 16 for tag in edits}
-        edits = sorted({*edits, *(tag for tag in tags if not tag & 0xFFFF and tag >> 16 in groups)})
-    numbers = list(ds._records.positions().values())
+        group_lengths = {tag & 0xFFFF0000 for tag in edits}
+        edits = sorted({*edits, *(tag for tag in group_lengths if ds._records.find(tag) is not None)})
+    level = _Level.of(ds, tags)
     at = 0
     for tag in edits:
         stop = bisect_left(tags, tag, at)
-        yield from _run(ds, tags[at:stop], numbers[at:stop])
+        yield from level.run(ds, at, stop)
         new = ds._overlay.get(tag)
-        if new is not None and (tag & 0xFFFF or tag >> 16 not in groups):
+        if new is not None and tag & 0xFFFF:
             yield new
         at = stop + 1 if stop < len(tags) and tags[stop] == tag else stop
-    yield from _run(ds, tags[at:], numbers[at:])
+    yield from level.run(ds, at, len(tags))
 
 
 def _same_encoding(ds: DataSet, tags: list[int], syntax: TransferSyntax, charset: Charset) -> bool:
@@ -66,25 +67,38 @@ def _same_encoding(ds: DataSet, tags: list[int], syntax: TransferSyntax, charset
         return False
     if records.charset(ds).terms != charset.terms:
         return False
-    return all(map(int.__lt__, tags, tags[1:]))
+    return sorted(tags) == tags  # each is there once: they are keys
 
 
-def _run(ds: DataSet, tags: list[int], numbers: list[int]) -> Iterator[Element | Bulk]:
-    """Untouched elements that follow each other: one slice, if they do so in the source too and have even lengths."""
-    if not numbers:
-        return
-    index = ds._records.index
-    rows = index.rows
-    first, last = 4 * numbers[0], 4 * numbers[-1]
-    if last - first == 4 * len(numbers) - 4:  # no sequence among them
-        kinds, sizes = rows[first + 1 : last + 4 : 4], rows[first + 2 : last + 4 : 4]
-    else:
-        of_level = itemgetter(*numbers)
-        kinds, sizes = of_level(rows[1::4]), of_level(rows[2::4])
-    headers = [8] * len(numbers) if ds._records.implicit_vr else list(map(_HEADERS.get, kinds, repeat(0)))
-    start, end = rows[first + 3] - headers[0], rows[last + 3] + sizes[-1]
-    if 0 not in headers and sum(sizes) + sum(headers) == end - start and not any(map(_ODD, sizes)):
-        yield Bulk(index.source, start, end - start)
-        return
-    for tag in tags:
-        yield ds.element(tag)
+class _Level(NamedTuple):
+    """The elements of one data set, without what is nested in them: tags, and where they are in the source."""
+
+    tags: list[int]
+    headers: Sequence[int]
+    offsets: Sequence[int]
+    lengths: Sequence[int]
+
+    @classmethod
+    def of(cls, ds: DataSet, tags: list[int]) -> _Level:
+        """Take the columns of its records; the header of an element whose VR is from elsewhere has length 0."""
+        records, rows = ds._records, ds._records.index.rows
+        numbers = list(records.positions().values())
+        kinds, lengths, offsets = rows[1::4], rows[2::4], rows[3::4]
+        if len(numbers) < len(kinds):
+            of_level = itemgetter(*numbers, -1, -1)  # of one number it would give no tuple
+            kinds, lengths, offsets = of_level(kinds)[:-2], of_level(lengths), of_level(offsets)
+        headers = [8] * len(numbers) if records.implicit_vr else list(map(_HEADERS.get, kinds, repeat(0)))
+        return cls(tags, headers, offsets, lengths)
+
+    def run(self, ds: DataSet, first: int, stop: int) -> Iterator[Element | Bulk]:
+        """Untouched elements: one slice, if they follow each other in the source too and have even lengths."""
+        if first == stop:
+            return
+        headers, lengths = self.headers[first:stop], self.lengths[first:stop]
+        start = self.offsets[first] - headers[0]
+        size = sum(lengths) + sum(headers)
+        if start + size == self.offsets[stop - 1] + lengths[-1] and 0 not in headers and not any(map(_ODD, lengths)):
+            yield Bulk(ds._records.index.source, start, size)
+            return
+        for tag in self.tags[first:stop]:
+            yield ds.element(tag)

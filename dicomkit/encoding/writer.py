@@ -7,10 +7,10 @@ import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from dicomkit._version import __version__
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import Element
-from dicomkit.dataset.index import Index, to_word
+from dicomkit.dataset.index import UNDEFINED_LENGTH, Index, to_word, vr_word
+from dicomkit.encoding.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, file_meta, headed
 from dicomkit.encoding.splice import pieces
 from dicomkit.errors import UnsupportedError, ValueFormatError
 from dicomkit.sources import Bulk
@@ -22,12 +22,13 @@ from dicomkit.values.fragments import Fragments
 from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 from dicomkit.values.vr import VRS
 
-IMPLEMENTATION_CLASS_UID = "2.25.218463183519243236829416205136419219617"
-IMPLEMENTATION_VERSION_NAME = f"DICOMKIT_{__version__}"[:16]
 _UNDEFINED = 0xFFFFFFFF
 _SMALL = 1 << 16
 _META_SYNTAX = TransferSyntax.of(EXPLICIT_VR_LITTLE_ENDIAN)
 _DEFAULT = Charset.of(None)
+_PIXEL_DATA = 0x7FE00010
+_PIXEL_VRS = frozenset(map(vr_word, ("OB", "OW", "ox")))
+_IDENTITY = ("SOPClassUID", "SOPInstanceUID")
 _GENERATED = frozenset((0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013))
 """The file meta elements that are always written anew."""
 _GENERATED_WORDS = frozenset(map(to_word, _GENERATED))
@@ -105,9 +106,7 @@ def part10_pieces(
     # By its UID: a data set that was read against what its meta information says has elements of another encoding.
     syntax = TransferSyntax.of(TransferSyntax.of(transfer_syntax or ds.transfer_syntax).uid)
     _check_pixel_data(ds, syntax)
-    meta = _meta(ds, syntax, anonymous, source_ae)
-    length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(meta))
-    return chain((b"".join((bytes(128), b"DICM", length, meta)),), data_set_pieces(ds, syntax))
+    return chain((_meta(ds, syntax, anonymous, source_ae),), data_set_pieces(ds, syntax))
 
 
 def to_bytes(ds: DataSet, transfer_syntax: str | TransferSyntax = EXPLICIT_VR_LITTLE_ENDIAN) -> bytes:
@@ -155,25 +154,42 @@ def _deflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def _check_pixel_data(ds: DataSet, syntax: TransferSyntax) -> None:
     if syntax.encapsulated is None:
         return
-    value = ds.get("PixelData")
-    if value is not None and isinstance(value, Fragments) != syntax.encapsulated:
+    encapsulated = _is_encapsulated(ds)
+    if encapsulated is not None and encapsulated != syntax.encapsulated:
         form = "encapsulated" if syntax.encapsulated else "native"
-        raise UnsupportedError(f"{syntax.name} wants {form} pixel data", tag=0x7FE00010, hint="transcode it first")
+        raise UnsupportedError(f"{syntax.name} wants {form} pixel data", tag=_PIXEL_DATA, hint="transcode it first")
+
+
+def _is_encapsulated(ds: DataSet) -> bool | None:
+    """Whether pixel data consists of fragments, without reading any of it; None where there is none."""
+    if _PIXEL_DATA not in ds._overlay:
+        record = ds._records.find(_PIXEL_DATA)
+        if record is None:
+            return None
+        kind = ds._records.index.kind(record)
+        if kind & 0xFFFF in _PIXEL_VRS and ds._records.index.length(record):
+            return bool(kind & UNDEFINED_LENGTH)
+    value = ds.get("PixelData")
+    return None if value is None else isinstance(value, Fragments)
 
 
 def _meta(ds: DataSet, syntax: TransferSyntax, anonymous: bool, source_ae: str | None) -> bytes:
-    identity = {key: ds.get(key) or ds.meta.get(f"MediaStorage{key}") for key in ("SOPClassUID", "SOPInstanceUID")}
-    missing = [keyword for keyword, uid in identity.items() if not uid]
-    if missing and not anonymous:
+    """Preamble and File Meta Information: what is generated, and what else was there."""
+    sop_class, instance = (ds.get(key) or ds.meta.get(f"MediaStorage{key}") for key in _IDENTITY)
+    if not (sop_class and instance) and not anonymous:
+        missing = [key for key, uid in zip(_IDENTITY, (sop_class, instance), strict=True) if not uid]
         raise ValueFormatError(f"a file needs {' and '.join(missing)}", hint="assign them")
+    nothing_else = isinstance(ds._meta, Index) and _GENERATED_WORDS.issuperset(ds._meta.words)
+    if nothing_else and sop_class and instance and not source_ae:
+        return file_meta(str(sop_class), str(instance), syntax.uid)
     elements: dict[int, tuple[str, bytes]] = {}
-    if not (isinstance(ds._meta, Index) and _GENERATED_WORDS.issuperset(ds._meta.words)):
+    if not nothing_else:
         for kept in ds.meta:
             if kept.group == 2 and kept not in _GENERATED and (element := ds.meta.element(kept)).vr != "SQ":
                 elements[kept] = element.vr, _raw(element, _META_SYNTAX, _DEFAULT)
     elements[0x00020001] = "OB", b"\x00\x01"
-    for tag, keyword in ((0x00020002, "SOPClassUID"), (0x00020003, "SOPInstanceUID")):
-        if uid := identity[keyword]:
+    for tag, uid in ((0x00020002, sop_class), (0x00020003, instance)):
+        if uid:
             elements[tag] = "UI", str(uid).encode("ascii", "replace")
     elements[0x00020010] = "UI", syntax.uid.encode()
     elements[0x00020012] = "UI", IMPLEMENTATION_CLASS_UID.encode()
@@ -184,7 +200,7 @@ def _meta(ds: DataSet, syntax: TransferSyntax, anonymous: bool, source_ae: str |
     for tag, (vr, raw) in sorted(elements.items()):
         padded = raw + VRS[vr].pad[: len(raw) % 2]
         parts += (_header(tag, vr, len(padded), _META_SYNTAX), padded)
-    return b"".join(parts)
+    return headed(b"".join(parts))
 
 
 def _data_set(ds: DataSet, syntax: TransferSyntax, outer: Charset) -> Iterator[bytes | Bulk]:

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from dicomkit.dataset.dataset import DataSet
+from dicomkit.dataset.nesting import MAX_DEPTH
 from dicomkit.dataset.repairs import Repair
 from dicomkit.encoding.assemble import (
     BULK_VRS,
-    MAX_DEPTH,
     URN_UUID,
     Elements,
     Resolver,

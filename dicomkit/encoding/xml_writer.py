@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import Element
-from dicomkit.encoding.assemble import BULK_VRS, MAX_DEPTH, URN_UUID
+from dicomkit.encoding.assemble import BULK_VRS, URN_UUID
 from dicomkit.encoding.fields import TEXT_VRS, fields
 from dicomkit.encoding.json_writer import BulkNames
 from dicomkit.encoding.text_values import NAME_COMPONENTS, NAME_GROUPS, shown
 from dicomkit.encoding.value_field import value_field
-from dicomkit.errors import UnsupportedError, ValueFormatError
+from dicomkit.errors import ValueFormatError
 from dicomkit.sources import Bulk
 from dicomkit.standard.attributes import keyword_of
 from dicomkit.values.charset import Charset
@@ -49,11 +49,7 @@ def xml_pieces(ds: DataSet, bulk: BulkNames | None, path: Steps = (), charset: A
     ------
     ValueFormatError
         When a value is not of the type that its VR asks for; names the tag.
-    UnsupportedError
-        When sequences are nested too deep.
     """
-    if len(path) > 2 * MAX_DEPTH:
-        raise UnsupportedError(f"sequences nested more than {MAX_DEPTH} deep", tag=path[0])
     charset = ds.get(0x00080005) or charset
     for tag, vr, value in fields(ds):
         yield _head(tag, vr, _creator(ds, tag) if tag & 0x10000 else None)

@@ -86,6 +86,6 @@ def _write_to(file: IO[bytes], chunks: Iterable[bytes]) -> None:
 
 def _same_file(one: str, other: str) -> bool:
     try:
-        return os.path.samefile(one, other)
+        return os.path.samefile(other, one)  # the other one first, which often is not there
     except OSError:
         return False

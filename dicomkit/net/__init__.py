@@ -6,6 +6,9 @@ from importlib import import_module
 from typing import Any
 
 _NAMES = {
+    "Bandwidth": "bandwidth",
+    "Breaker": "breaker",
+    "Retry": "retry",
     "Timeouts": "timeouts",
     "at_least": "events",
     "ladder": "ladder_diagram",
@@ -13,7 +16,7 @@ _NAMES = {
     "to_all": "events",
     "to_logging": "events",
 }
-_MODULES = ("tls",)
+_MODULES = ("audit", "tls")
 
 __all__ = [*_NAMES, *_MODULES]
 

@@ -6,6 +6,9 @@
     └── NetworkError                 .category: transient, permanent, configuration or security
         ├── ConnectionFailedError    no transport connection, or none that is secure        (also OSError)
         ├── PeerTimeoutError         the peer took too long                                  (also TimeoutError)
+        │   └── PoolBusyError        others use all associations of a pool
+        ├── CircuitOpenError         the peer failed too often; it is left alone for a while
+        ├── PeersFailedError         none of several peers did what was asked
         ├── AssociationRejectedError the peer refused the association
         ├── AssociationAbortedError  the association ended at once
         ├── ContextNotAcceptedError  the peer doesn't take what is to be sent
@@ -17,7 +20,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dicomkit.errors import DicomError
@@ -26,6 +29,7 @@ from dicomkit.standard.upper_layer import reason_text
 
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
+    from dicomkit.net.retry import Attempt
     from dicomkit.standard.statuses import Status
 
 Category: TypeAlias = Literal["transient", "permanent", "configuration", "security"]
@@ -47,6 +51,13 @@ class NetworkError(DicomError):
     ``transient``: the same may work later. ``permanent``: it will not. ``configuration``: not before someone changes an
     address, an AE title or a setting. ``security``: certificates, identity or permission.
 
+    Attributes
+    ----------
+    history
+        The attempts that failed before this one, where a policy said to try again.
+    retry_after
+        How many seconds to wait at least before trying again.
+
     Examples
     --------
     >>> NetworkError("no answer", category="transient").category
@@ -54,6 +65,8 @@ class NetworkError(DicomError):
     """
 
     category: Category = "permanent"
+    history: Sequence[Attempt] = ()
+    retry_after: float = 0.0
 
     def __init__(self, message: str, *, category: Category | None = None, **where: Any) -> None:
         super().__init__(message, **where)
@@ -75,6 +88,57 @@ class PeerTimeoutError(NetworkError, TimeoutError):
     def __init__(self, message: str, *, waited: float | None = None, **where: Any) -> None:
         super().__init__(message, **where)
         self.waited = waited
+
+
+class PoolBusyError(PeerTimeoutError):
+    """A pool all of whose associations are in use for longer than the time-out."""
+
+
+class CircuitOpenError(NetworkError):
+    """A peer that failed too often and is left alone for ``retry_after`` seconds; see `dicomkit.net.breaker`.
+
+    Parameters
+    ----------
+    peer
+        Who failed.
+    retry_after
+        Seconds until it is tried again.
+
+    Examples
+    --------
+    >>> print(CircuitOpenError("PACS@pacs:104", 12.3))
+    PACS@pacs:104 failed too often: it is left alone for another 12.3 s; try again then, or reset its breaker
+    """
+
+    category: Category = "transient"
+
+    def __init__(self, peer: str = "", retry_after: float = 0.0, **where: Any) -> None:
+        self.peer, self.retry_after = peer, retry_after
+        until = f"it is left alone for another {retry_after:.1f} s" if retry_after else "somebody else is trying it"
+        hint = "try again then, or reset its breaker"
+        super().__init__(f"{peer or 'the peer'} failed too often: {until}", **{"hint": hint, **where})
+
+
+class PeersFailedError(NetworkError):
+    """Several peers, none of which did what was asked; ``failures`` has each one's name and error.
+
+    Parameters
+    ----------
+    failures
+        In the order in which they were tried.
+
+    Examples
+    --------
+    >>> print(PeersFailedError([("A@a:104", PeerTimeoutError("no answer")), ("B@b:104", NetworkError("refused"))]))
+    none of 2 peers did it: A@a:104: no answer; B@b:104: refused
+    """
+
+    category: Category = "transient"
+
+    def __init__(self, failures: Sequence[tuple[str, NetworkError]] = (), **where: Any) -> None:
+        self.failures = tuple(failures)
+        told = "; ".join(f"{peer}: {error}" for peer, error in self.failures)
+        super().__init__(f"none of {len(self.failures)} peers did it: {told}", **where)
 
 
 class AssociationRejectedError(NetworkError):

@@ -246,7 +246,9 @@ def decode_from(source: FrameSource, index: int, *, out: NDArray[Any] | None = N
         except PixelError:
             raise named from error
         notes = (*notes, f"partial: {named}")
-    return decoded._replace(notes=(*description.notes, *notes, *decoded.notes))
+    if description.notes or notes:
+        return decoded._replace(notes=(*description.notes, *notes, *decoded.notes))
+    return decoded
 
 
 def _partial_native(source: FrameSource, value: bytes | Bulk, index: int, out: NDArray[Any] | None) -> Decoded:

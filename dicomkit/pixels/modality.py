@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from dicomkit.dataset.functional_groups import frame_attribute
+from dicomkit.dataset.functional_groups import frame_group
 from dicomkit.pixels.lookup import LookupTable, parse_table
 
 if TYPE_CHECKING:
@@ -158,9 +159,11 @@ def modality_of(ds: DataSet, frame: int = 0) -> Modality:
     tables = ds.all("ModalityLUTSequence")
     if tables:
         return parse_table(ds, tables[0], signed_input=ds.get("PixelRepresentation") == 1)
-    slope = frame_attribute(ds, frame, _TRANSFORMATION, "RescaleSlope")
-    intercept = frame_attribute(ds, frame, _TRANSFORMATION, "RescaleIntercept")
-    kind = frame_attribute(ds, frame, _TRANSFORMATION, "RescaleType")
+    group = frame_group(ds, frame, _TRANSFORMATION)
+    slope, intercept, kind = (
+        (group if group is not None and keyword in group else ds).get(keyword)
+        for keyword in ("RescaleSlope", "RescaleIntercept", "RescaleType")
+    )
     if slope is None and intercept is None:
         scaling = ds.get("DoseGridScaling")
         if isinstance(scaling, (int, float)):
@@ -170,4 +173,4 @@ def modality_of(ds: DataSet, frame: int = 0) -> Modality:
 
 def _number(value: object, default: float) -> float:
     """A finite number, or the default."""
-    return float(value) if isinstance(value, (int, float)) and np.isfinite(value) else default
+    return float(value) if isinstance(value, (int, float)) and isfinite(value) else default

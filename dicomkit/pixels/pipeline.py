@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from dicomkit.pixels.lookup import LookupTable, look_up
 from dicomkit.pixels.modality import Modality, Rescale, modality_of
 from dicomkit.pixels.padding import padding_of
 from dicomkit.pixels.presentation import PLAIN, Presentation, presentation_of
+from dicomkit.pixels.ramp import LEAST_PIXELS, PIXELS_FOR_ONE_TRIED, Line, Ramp
 from dicomkit.pixels.voi import Voi, voi_of
 from dicomkit.pixels.window import Window, continuous
 
@@ -51,11 +53,33 @@ class GreyPipeline:
     voi_source: str = ""
 
     def __call__(self, stored: NDArray[Any]) -> NDArray[np.uint8]:
-        """Bring stored values through every stage; those of up to 16 bits by one table."""
+        """Bring stored values through every stage; those of up to 16 bits by one ramp or table."""
         if stored.dtype.kind in "ui" and stored.dtype.itemsize <= 2 and stored.size:
+            ramp = self._ramp(stored)
+            if ramp is not None:
+                return ramp(stored)
             low, high = int(stored.min()), int(stored.max())
             return look_up(self._through(np.arange(low, high + 1, dtype=np.int32)), low, stored, all_inside=True)
         return self._through(stored)
+
+    def _ramp(self, stored: NDArray[Any]) -> Ramp | None:
+        """Find the ramp of a rescale and a linear window, where trying it out costs little beside the frame."""
+        if not isinstance(self.modality, Rescale) or not isinstance(self.voi, Window) or self.presentation.table:
+            return None
+        if stored.size < LEAST_PIXELS:
+            return None
+        line = Line.of_window(
+            self.voi.center,
+            self.voi.width,
+            self.voi.function,
+            slope=self.modality.slope,
+            intercept=self.modality.intercept,
+            inverted=self.presentation.inverted,
+        )
+        span = line.span(stored.dtype) if line else None
+        if line is None or span is None or span[1] - span[0] > stored.size // PIXELS_FOR_ONE_TRIED:
+            return None
+        return _proved(self, line, *span)
 
     def _through(self, stored: NDArray[Any]) -> NDArray[np.uint8]:
         """Bring stored values through one stage after the other."""
@@ -74,6 +98,11 @@ class GreyPipeline:
         if isinstance(self.voi, Window):
             return continuous(values.astype(np.float64), self.voi.center, self.voi.width, self.voi.function)
         return self.voi(values) * (255 / ((1 << self.voi.bits) - 1))
+
+
+@lru_cache(64)
+def _proved(pipeline: GreyPipeline, line: Line, low: int, high: int) -> Ramp | None:
+    return Ramp.proved(pipeline._through(np.arange(low, high + 1, dtype=np.int32)), low, line)
 
 
 def grey_pipeline(

@@ -12,8 +12,7 @@ from dicomkit.dataset.functional_groups import frame_group
 from dicomkit.errors import PixelError, UnsupportedError
 from dicomkit.pixels.burn import annotations_of, burn_mask, burn_text, overlay_mask
 from dicomkit.pixels.colour import to_8_bits, to_rgb
-from dicomkit.pixels.description import describe
-from dicomkit.pixels.frames import frame_with_notes
+from dicomkit.pixels.frame_source import decode_from, source_of
 from dicomkit.pixels.icc import ColourSpace, icc_profile_of, profile_of_space, to_colour_space
 from dicomkit.pixels.palette import Palette, palette_of
 from dicomkit.pixels.pipeline import GreyPipeline, WindowLike, grey_pipeline
@@ -122,8 +121,9 @@ def _picture(
     ds: DataSet, frame: int, window: WindowLike, voi: int | str, icc: ColourSpace | bytes | None
 ) -> tuple[NDArray[np.uint8], str]:
     """The picture in the frame's own size, and how its window is written."""
-    decoded = frame_with_notes(ds, frame)
-    description, array = describe(ds), decoded.array
+    source = source_of(ds)
+    decoded = decode_from(source, frame)
+    description, array = source.description, decoded.array
     photometric = decoded.photometric_interpretation
     if array.ndim == 3:
         bits = description.bits_stored

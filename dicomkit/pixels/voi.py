@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from dicomkit.dataset.functional_groups import frame_group
 from dicomkit.errors import ValueFormatError
 from dicomkit.pixels.lookup import LookupTable, parse_table
-from dicomkit.pixels.window import FUNCTIONS, Window, table
+from dicomkit.pixels.window import FUNCTIONS, Window, check
 
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
@@ -65,7 +65,7 @@ def voi_of(ds: DataSet, frame: int = 0, *, signed_input: bool = True) -> tuple[V
 def _allowed(window: Window) -> bool:
     """Whether a window can be applied."""
     try:
-        table(0, 0, window.center, window.width, window.function)
+        check(window.center, window.width, window.function)
     except ValueFormatError:
         return False
     return True

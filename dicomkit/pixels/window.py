@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from dicomkit.errors import ValueFormatError
 from dicomkit.pixels.lookup import blocks, look_up
+from dicomkit.pixels.ramp import LEAST_PIXELS, PIXELS_FOR_ONE_TRIED, Line, Ramp
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -80,7 +83,7 @@ def continuous(
     >>> continuous(np.array([-50.0, 0, 49]), 0, 100).round(1).tolist()
     [0.0, 128.8, 255.0]
     """
-    _check(center, width, function)
+    check(center, width, function)
     if function == "SIGMOID":
         with np.errstate(over="ignore"):
             sigmoid: NDArray[Any] = np.fmax(top / (1 + np.exp(-4 * (values - center) / width)), 0)
@@ -111,7 +114,8 @@ def window(array: xr.DataArray, center: float, width: float, function: str = ...
 def window(array: Any, center: float, width: float, function: str = "LINEAR", *, out: Any = None) -> Any:
     """Window values to 8-bit grey, 0 to 255.
 
-    Integers go through a table, so that each result is the exact function, rounded.
+    Integers go through a table, or through arithmetic that was compared with one, so that each result is the exact
+    function, rounded.
 
     Parameters
     ----------
@@ -139,7 +143,7 @@ def window(array: Any, center: float, width: float, function: str = "LINEAR", *,
     >>> window(np.array([-200, 40, 300], np.int16), center=40, width=400).tolist()
     [0, 128, 255]
     """
-    _check(center, width, function)
+    check(center, width, function)
     if hasattr(array, "dims") and hasattr(array, "copy"):
         return _window_labelled(array, center, width, function)
     if hasattr(array, "map_blocks"):  # a dask array
@@ -148,6 +152,8 @@ def window(array: Any, center: float, width: float, function: str = "LINEAR", *,
     result: NDArray[np.uint8] = np.empty(array.shape, np.uint8) if out is None else out
     if not array.size:
         return result
+    if (ramp := _ramp(array, center, width, function)) is not None:
+        return ramp(array, result)
     if array.dtype.kind in "iub":
         low, high = int(array.min()), int(array.max())
         if high - low < min(_WIDEST_TABLE, max(array.size // 2, 1)):  # else the table is the longer one
@@ -156,6 +162,22 @@ def window(array: Any, center: float, width: float, function: str = "LINEAR", *,
         values = part if part.dtype in (np.float32, np.float64) else part.astype(np.float64)
         into[...] = _rounded(continuous(values, center, width, function))
     return result
+
+
+def _ramp(array: NDArray[Any], center: float, width: float, function: str) -> Ramp | None:
+    """Find the ramp of a linear window, where trying it out costs little beside the array."""
+    if array.dtype.kind not in "iu" or array.size < LEAST_PIXELS:
+        return None
+    line = Line.of_window(center, width, function)
+    span = line.span(array.dtype) if line else None
+    if line is None or span is None or span[1] - span[0] > array.size // PIXELS_FOR_ONE_TRIED:
+        return None
+    return _proved(line, center, width, function, *span)
+
+
+@lru_cache(64)
+def _proved(line: Line, center: float, width: float, function: str, low: int, high: int) -> Ramp | None:
+    return Ramp.proved(table(low, high, center, width, function), low, line)
 
 
 def table(low: int, high: int, center: float, width: float, function: str = "LINEAR") -> NDArray[np.uint8]:
@@ -186,11 +208,23 @@ def _rounded(values: NDArray[Any]) -> NDArray[np.uint8]:
     return values.astype(np.uint8)
 
 
-def _check(center: float, width: float, function: str) -> None:
-    """Refuse what the function is not defined for."""
+def check(center: float, width: float, function: str) -> None:
+    """Refuse what the function is not defined for.
+
+    Raises
+    ------
+    ValueFormatError
+
+    Examples
+    --------
+    >>> check(40, 0.5, "LINEAR")
+    Traceback (most recent call last):
+    ...
+    dicomkit.errors.ValueFormatError: a window width of 0.5: LINEAR needs at least 1
+    """
     if function not in FUNCTIONS:
         raise ValueFormatError(f"VOI LUT Function {function!r}", hint=f"choose one of {', '.join(FUNCTIONS)}")
-    if not (np.isfinite(center) and np.isfinite(width)):
+    if not (isfinite(center) and isfinite(width)):
         raise ValueFormatError(f"a window of center {center} and width {width}")
     if width < 1 if function == "LINEAR" else width <= 0:
         least = "at least 1" if function == "LINEAR" else "more than 0"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import UTF8, Element
+from dicomkit.errors import QueryError
 from dicomkit.query.key import ONE_VALUE_VRS, WILDCARD_VRS, Key, Keys, key_vr, number_of
 from dicomkit.query.query import Query, level_name, returned
+from dicomkit.standard.attributes import attribute
 from dicomkit.values.decode import decode_value
 from dicomkit.values.tag import Tag
 from dicomkit.values.vr import VRS
@@ -44,7 +46,7 @@ def from_identifier(identifier: DataSet) -> Query:
     Raises
     ------
     QueryError
-        When its level is none.
+        When its level is none, or a sequence is no sequence.
 
     Examples
     --------
@@ -69,6 +71,9 @@ def _keys(identifier: DataSet) -> Keys:
 
 
 def _key(identifier: DataSet, element: Element) -> Key:
+    known = attribute(element.tag)
+    if known is not None and element.vr != "UN" and (known.vr == "SQ") != (element.vr == "SQ"):
+        raise QueryError(f"{known.keyword} can't be a key of VR {element.vr}: it is {known.vr}", tag=element.tag)
     if element.vr == "SQ":  # a key has one item
         items = identifier.all(element.tag)
         return (_keys(items[0]) or "") if items else ""

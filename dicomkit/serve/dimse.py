@@ -19,9 +19,9 @@ from dicomkit.dimse.normalized_provider import Service, with_services
 from dicomkit.dimse.peer import Peer
 from dicomkit.dimse.policies import Policy, all_of, called, limited
 from dicomkit.dimse.pool import VERIFICATION
-from dicomkit.dimse.provider import Performer, Provider, accept_all, verification
+from dicomkit.dimse.provider import Performer, Provider, accept_all, telling_refusals, verification
 from dicomkit.dimse.retrieve_provider import RetrieveRequest, getting, moving
-from dicomkit.dimse.steps import Buffer, Serve
+from dicomkit.dimse.steps import Buffer, Operation, Serve
 from dicomkit.dimse.storage_classes import COMPRESSED, is_storage
 from dicomkit.dimse.store_provider import Incoming, Receipt, storing
 from dicomkit.dimse.user_information import DEFAULT_MAXIMUM_LENGTH
@@ -47,6 +47,21 @@ class Hooks:
         Called with its data set before it is stored; raises an error where it isn't good enough.
     on_stored, on_failure
         Called with what was stored, and with why something was not.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> from dicomkit.archive import MemoryArchive
+    >>> from dicomkit.dimse.provider import Refused
+    >>> def only_magnetic_resonance(ds):
+    ...     if ds.Modality != "MR":
+    ...         raise Refused("no MR")
+    >>> refused = []
+    >>> hooks = Hooks(check=only_magnetic_resonance, on_failure=lambda error, incoming: refused.append(error.message))
+    >>> with dk.serve_dimse(MemoryArchive(), port=0, hooks=hooks) as server:
+    ...     report = dk.store(server.peer(), dk.samples.ct_series(1, 8))
+    >>> len(report.failed), refused
+    (1, ['no MR'])
     """
 
     before: Callable[[Incoming], object] | None = None
@@ -180,6 +195,7 @@ def serve_dimse(
     most_per_host: int | None = None,
     only_called: bool = False,
     accept: Policy = accept_all,
+    services: Sequence[Service] = (),
     **options: Any,
 ) -> DimseServer:
     """Serve an archive to DICOM peers, in threads, until the server is closed.
@@ -199,6 +215,9 @@ def serve_dimse(
         Whether requests must call our AE title.
     accept
         Who may associate; see `dicomkit.dimse.policies`.
+    services
+        What is done beside storage, queries and retrieval: `commitment`, `worklist`, `mpps`, `printing` and the others
+        of `dicomkit.serve`.
     options
         The others of `archive_provider`.
 
@@ -223,9 +242,13 @@ def serve_dimse(
     [2]
     """
     policy = all_of(called(ae), accept) if only_called else accept
-    provider = archive_provider(archive, ae=ae, accept=policy, **options)
+    provider = archive_provider(archive, ae=ae, accept=policy, services=services, **options)
     serve = limited(provider, most_associations, most_per_host)
-    return DimseServer(blocking_driver.SocketServer(Serve(serve, host, port, _secure(tls))), ae)
+    refused = telling_refusals(provider.on_event)
+    server = blocking_driver.SocketServer(Serve(serve, host, port, _secure(tls), refused=refused))
+    for operation in _beside(services):
+        server.beside(operation)
+    return DimseServer(server, ae)
 
 
 @asynccontextmanager
@@ -240,6 +263,7 @@ async def serve_dimse_async(
     most_per_host: int | None = None,
     only_called: bool = False,
     accept: Policy = accept_all,
+    services: Sequence[Service] = (),
     **options: Any,
 ) -> AsyncIterator[Peer]:
     """Serve an archive to DICOM peers in the running event loop, as long as the ``async with`` block lasts.
@@ -250,15 +274,39 @@ async def serve_dimse_async(
     ------
     Peer
         The server, for operations from this machine.
+
+    Raises
+    ------
+    ConnectionFailedError
+        When it can't listen there.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> from dicomkit.archive import MemoryArchive
+    >>> async def main():
+    ...     async with serve_dimse_async(MemoryArchive(), port=0) as peer:
+    ...         await dk.dimse.aio.store(peer, dk.samples.ct_series(2, 8))
+    ...         return [hit.Modality async for hit in dk.dimse.aio.find(peer, "series", return_keys=["Modality"])]
+    >>> asyncio.run(main())
+    ['CT']
     """
     policy = all_of(called(ae), accept) if only_called else accept
-    serve = limited(archive_provider(archive, ae=ae, accept=policy, **options), most_associations, most_per_host)
-    server = asyncio_driver.StreamServer(Serve(serve, host, port, _secure(tls)))
+    provider = archive_provider(archive, ae=ae, accept=policy, services=services, **options)
+    serve = limited(provider, most_associations, most_per_host)
+    refused = telling_refusals(provider.on_event)
+    server = asyncio_driver.StreamServer(Serve(serve, host, port, _secure(tls), refused=refused))
     await server.start()
+    for operation in _beside(services):
+        server.beside(operation)
     try:
         yield Peer("127.0.0.1" if server.host in ("0.0.0.0", "::") else server.host, server.port, ae)
     finally:
         await asyncio.shield(server.stop())
+
+
+def _beside(services: Sequence[Service]) -> list[Operation]:
+    return [begin() for service in services for begin in service.beside]
 
 
 def _secure(tls: Secure | ssl.SSLContext | None) -> Secure | None:

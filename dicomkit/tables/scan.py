@@ -75,7 +75,7 @@ def scan(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = open(f"{folder}/note.txt", "w").write("not DICOM at all")
     ...     scan(folder)["error"][0]
-    'this is no DICOM data set [offset 0]; no plausible first element is there'
+    'this is no DICOM data set: it looks like plain text [offset 0]'
     """
     if workers is not None and workers < 1:
         raise ValueFormatError(f"{workers} workers can't scan", hint="give 1 or more")

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.index import to_word
 from dicomkit.encoding.layout import Layout
+from dicomkit.encoding.part10 import parse
 from dicomkit.encoding.pick import Picked, Wanted, pick
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
-from dicomkit.opening import OpenedFile
+from dicomkit.opening import OpenedArchive, OpenedFile
 from dicomkit.values.tag import Tag
 
 CHARSET, SIGN, MEDIA_CLASS = 0x00080005, 0x00280103, 0x00020002
@@ -57,27 +59,37 @@ def scan_rows(paths: Iterable[str], keys: Sequence[Any]) -> list[Row]:
     wanted = Wanted.of(dict.fromkeys((*keys, CHARSET, SIGN, MEDIA_CLASS))) if plain else None
     intern: dict[bytes, bytes] = {}
     layout = Layout()
-    return [_row(path, keys, wanted, intern, layout) for path in paths]
+    with OpenedArchive() as archive:
+        return [_row(path, keys, wanted, intern, layout, archive) for path in paths]
 
 
 def _row(
-    path: str, keys: Sequence[Any], wanted: Wanted | None, intern: dict[bytes, bytes], layout: Layout | None = None
+    path: str,
+    keys: Sequence[Any],
+    wanted: Wanted | None,
+    intern: dict[bytes, bytes],
+    layout: Layout,
+    archive: OpenedArchive,
 ) -> Row:
-    size = modified = None
+    size = modified = picked = None
     try:
-        if wanted is not None and "!/" not in path and "://" not in path:
+        member = archive.open(path) if "!/" in path else None
+        if member is not None:
+            with member as inside:
+                picked = pick(inside.read_at, inside.size, wanted, layout) if wanted is not None else None
+                if picked is None:
+                    return _odd_row(path, parse(inside, stop_before=_stop(keys)), keys, None, None)
+        elif wanted is not None and "!/" not in path and "://" not in path:
             with OpenedFile(path) as opened:
                 size, modified = opened.size, opened.modified
                 picked = pick(opened.read_at, size, wanted, layout)
-            if picked is not None:
-                cells = _cells(picked, wanted, intern)
-                charset, sign, media_class = (
-                    cells[wanted.places[to_word(tag)]] for tag in (CHARSET, SIGN, MEDIA_CLASS)
-                )
-                if media_class is not None and media_class.rstrip(b"\0 ") == DIRECTORY_CLASS:
-                    return Row(path, size, modified, _NO_INSTANCE, ())
-                return Row(path, size, modified, None, (*cells[: len(keys)], charset, sign))
-        return _odd_row(path, keys, size, modified)
+        if picked is None or wanted is None:
+            return _odd_row(path, read(path, stop_before=_stop(keys)), keys, size, modified)
+        cells = _cells(picked, wanted, intern)
+        charset, sign, media_class = (cells[wanted.places[to_word(tag)]] for tag in (CHARSET, SIGN, MEDIA_CLASS))
+        if media_class is not None and media_class.rstrip(b"\0 ") == DIRECTORY_CLASS:
+            return Row(path, size, modified, _NO_INSTANCE, ())
+        return Row(path, size, modified, None, (*cells[: len(keys)], charset, sign))
     except DicomError as error:
         return Row(path, size, modified, error.message if error.offset is None else str(_placed(error)), ())
 
@@ -104,16 +116,18 @@ def _placed(error: DicomError) -> DicomError:
     return error
 
 
-def _odd_row(path: str, keys: Sequence[Any], size: int | None, modified: int | None) -> Row:
-    """The row of a file that only the scanner can read."""
+def _stop(keys: Sequence[Any]) -> int:
+    """The tag behind the last that matters."""
+    tags = [key if isinstance(key, int) else int(Tag.of(key[0])) for key in keys]
+    return max((*tags, DIRECTORY, SIGN)) + 1
+
+
+def _odd_row(path: str, ds: DataSet, keys: Sequence[Any], size: int | None, modified: int | None) -> Row:
+    """The row of a file that only the scanner could read."""
     if size is None and "!/" not in path and "://" not in path:
-        try:
+        with suppress(OSError):
             status = os.stat(path)
             size, modified = status.st_size, status.st_mtime_ns
-        except OSError:
-            pass  # read says why
-    tags = [key if isinstance(key, int) else int(Tag.of(key[0])) for key in keys]
-    ds = read(path, stop_before=max((*tags, DIRECTORY, SIGN)) + 1)
     if not len(ds):
         return Row(path, size, modified, "no data elements", ())
     if DIRECTORY in ds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 from dicomkit.errors import ValueFormatError
@@ -328,3 +328,5 @@ def _charset(written: tuple[str, ...]) -> Charset:
 
 DEFAULT = _charset(())
 """The default repertoire, ISO-IR 6, which holds where Specific Character Set is absent."""
+UNDECIDED = replace(_charset(("ISO_IR 192",)), terms=())
+"""All of Unicode: of a value that is not in a data set yet, so that it is open which repertoire it has to be in."""

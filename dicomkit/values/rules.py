@@ -21,6 +21,8 @@ _CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 # The part of Unicode that an alphabetic group may use (PS3.5 6.2.1.2), and the half-width katakana of H.3.2.
 _NOT_ALPHABETIC = re.compile(r"[^\u0020-\u1fff\u3001\u3002\u300c\u300d\u3099-\u309c\u30a0-\u30ff\uff61-\uff9f]")
+# What single-byte repertoires have beside that.
+_IN_SINGLE_BYTES = frozenset("\u200e\u200f\u2015\u2017\u2018\u2019\u203e\u20ac\u20af\u2116")
 _VM = re.compile(r"([0-9]+)(?:-([0-9]*)(n)?)?")
 
 _NAME_GROUPS = ("alphabetic", "ideographic", "phonetic")
@@ -144,8 +146,8 @@ def alphabetic_problems(text: str, charset: Charset) -> list[str]:
     if group.isascii():
         return []
     if charset.stand_alone:
-        found = _NOT_ALPHABETIC.search(group)
-        wrong = found[0] if found else ""
+        allowed = frozenset() if charset.terms else _IN_SINGLE_BYTES
+        wrong = next((found for found in _NOT_ALPHABETIC.findall(group) if found not in allowed), "")
     else:
         initial = [coded for coded in (charset.low, charset.high) if coded is not None]
         wrong = next((character for character in group if not any(coded.encode(character) for coded in initial)), "")

@@ -15,9 +15,9 @@ import numpy as np
 
 from dicomkit.values.tag import Tag
 from dicomkit.volumes.geometry import plane_normal
-from dicomkit.volumes.header import Header, Image, words
+from dicomkit.volumes.header import Header, Image
 from dicomkit.volumes.mosaic import mosaic_tiles
-from dicomkit.volumes.places import ORDER, OWN, PLACE, SHARED_BY_SERIES
+from dicomkit.volumes.places import ORDER, OWN, PLACE
 from dicomkit.volumes.private_b_values import private_b_values
 
 if TYPE_CHECKING:
@@ -166,19 +166,22 @@ def collect(datasets: Iterable[Image]) -> FrameFacts:
     """
     sources = tuple(datasets)
     rows: dict[str, list[Any]] = {name: [] for name in PLACE}
+    row: list[int] = []  # of each frame, in the columns of what frames share
     source: list[int] = []
     frame: list[int] = []
     top: list[int] = []
     left: list[int] = []
     notes: list[tuple[int, str]] = []
     places = _paths()
-    alike: dict[Any, dict[str, list[Any]]] = {}
+    own = [(rows[name], places.plain[name][0][0]) for name in OWN]
+    count = 0
+    alike: dict[Any, int] = {}
     for index, ds in enumerate(sources):
-        key = ds.raw(words(SHARED_BY_SERIES)) if isinstance(ds, Header) else None
+        key = ds.likeness if isinstance(ds, Header) else None
         if key in alike:
-            own = {name: _values(ds, _NO_GROUPS, places.plain[name], 1) for name in OWN}
-            for name, column in rows.items():
-                column += own.get(name) or alike[key][name]
+            for column, tag in own:
+                column.append(ds.get(tag))
+            row.append(alike[key])
             top.append(0)
             left.append(0)
             frame.append(0)
@@ -200,14 +203,17 @@ def collect(datasets: Iterable[Image]) -> FrameFacts:
             notes += [(index, note) for note in tiles.notes]
         else:
             if key is not None and n == 1:
-                alike[key] = values
+                alike[key] = count
             top += [0] * n
             left += [0] * n
             frame += range(n)
         source += [index] * n
+        row += range(count, count + n)
+        count += n
         for name, column in rows.items():
             column += values[name]
     known: dict[str, Any] = {name: _array(rows[name], fact.width) for name, fact in PLACE.items()}
+    known |= {name: known[name][row] for name in PLACE if name not in OWN}
     source_array, frame_array = np.array(source, np.int64), np.array(frame, np.int64)
     return FrameFacts(
         sources,
@@ -255,9 +261,6 @@ def _paths() -> _Paths:
     direction = int(Tag.of("DiffusionGradientDirectionSequence"))
     plain = {name: tuple(p for p in paths if len(p) == 1 or p[0] == direction) for name, paths in found.items()}
     return _Paths(found, plain)
-
-
-_NO_GROUPS = _Groups((), None, 1)
 
 
 def _values(ds: Image, groups: _Groups, paths: tuple[tuple[int, ...], ...], n: int) -> list[Any]:

@@ -52,14 +52,12 @@ def gather(source: VolumeSource, *, whole: bool = False) -> Gathered:
     images: list[Image] = []
     others: list[Image] = []
     unreadable: list[tuple[str, str]] = []
-    layout = Layout()
+    layout, wanted = Layout(), wanted_tags()
     for item, found in _items(source):
         try:
-            ds: Image
-            if isinstance(item, DataSet):
-                ds = item
-            else:
-                ds = read(item) if whole else read_header(item, wanted_tags(), layout)
+            ds: Image = (
+                item if isinstance(item, DataSet) else read(item) if whole else read_header(item, wanted, layout)
+            )
         except DicomError as error:
             if not found:
                 raise
@@ -70,7 +68,7 @@ def gather(source: VolumeSource, *, whole: bool = False) -> Gathered:
 
 
 def _is_image(ds: Image) -> bool:
-    return "Rows" in ds and any(keyword in ds for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
+    return "Rows" in ds and ("PixelData" in ds or "FloatPixelData" in ds or "DoubleFloatPixelData" in ds)
 
 
 def _items(source: Any) -> Iterator[tuple[Any, bool]]:

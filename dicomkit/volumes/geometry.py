@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -207,9 +208,7 @@ class Geometry:
 
         The normal points to the next slice, so that each coordinate grows with its index.
         """
-        s, r, c = self.steps
-        n = unit(np.cross(c, r))
-        return np.stack([n if np.dot(n, s) > 0 else -n, unit(r), unit(c)])
+        return _axes(self)
 
     @property
     def pitch(self) -> NDArray[np.float64]:
@@ -368,3 +367,12 @@ def _snapped(value: float, tolerance: float) -> float:
     """Round to the next half when it is near: indices are whole, or halves where voxels were merged."""
     half = round(2 * value) / 2
     return half if abs(value - half) <= tolerance else value
+
+
+@lru_cache(64)
+def _axes(geometry: Geometry) -> NDArray[np.float64]:
+    s, r, c = geometry.steps
+    n = unit(np.cross(c, r))
+    axes = np.stack([n if np.dot(n, s) > 0 else -n, unit(r), unit(c)])
+    axes.flags.writeable = False
+    return axes

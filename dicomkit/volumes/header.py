@@ -18,6 +18,7 @@ from dicomkit.values.decode import decode_value
 from dicomkit.values.tag import Tag
 from dicomkit.values.transfer_syntax import TransferSyntax
 from dicomkit.values.vr import VRS
+from dicomkit.volumes.places import SHARED_BY_SERIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,18 @@ _PLAIN = {
     vr_word(name): name for name in ("AE", "AS", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "TM", "UI", "UL", "US")
 }
 _TEXT = {vr_word(vr.name): vr.name for vr in VRS.values() if vr.name in ("LO", "SH")}
-_PIXEL_DATA, _BULK_SIZE = 0x00107FE0, 1 << 16
+_PIXEL_DATA = 0x00107FE0
+
+
+class _Outline:
+    """What all headers of the same elements have in common: where the record of each is; two are the same or differ."""
+
+    __slots__ = ("places", "shared", "words")
+
+    def __init__(self, words: tuple[int, ...]) -> None:
+        self.places = {word: 4 * k for k, word in enumerate(words)}
+        self.words = frozenset(map(_word, SHARED_BY_SERIES)).intersection(words)
+        self.shared = sorted(map(self.places.__getitem__, self.words))
 
 
 class Header:
@@ -35,16 +47,27 @@ class Header:
     Values are decoded each time they are asked for, but equal bytes only once in a series.
     """
 
-    __slots__ = ("_data", "_dataset", "_found", "_places", "_rows", "_source", "transfer_syntax")
+    __slots__ = (
+        "_data",
+        "_dataset",
+        "_found",
+        "_likeness",
+        "_outline",
+        "_places",
+        "_rows",
+        "_source",
+        "transfer_syntax",
+    )
 
     def __init__(self, found: Picked, source: Source) -> None:
-        rows = found.rows
         self._found = found
-        self._rows = rows
+        self._rows = rows = found.rows
         self._source = source
-        self._places = dict(zip(rows[0::4], range(0, len(rows), 4), strict=True))
+        self._outline = outline = _outline(tuple(rows[0::4]))
+        self._places = outline.places
         self._data = found.windows[0][1]
         self._dataset: DataSet | None = None
+        self._likeness: tuple[Any, ...] | None = None
         self.transfer_syntax = _transfer_syntax(found.syntax)
 
     @property
@@ -74,18 +97,29 @@ class Header:
             raw = self._data[position : position + length]
             if len(raw) == length and (name is not None or (raw.isascii() and b"\x1b" not in raw)):
                 return _decoded(name or _TEXT[kind], raw)
-        elif word == _PIXEL_DATA and length > _BULK_SIZE and not self.transfer_syntax.encapsulated:
-            return Bulk(self._source, position, length)
+        elif word == _PIXEL_DATA and length and not self.transfer_syntax.encapsulated:
+            inside = position + length <= len(self._data)
+            return self._data[position : position + length] if inside else Bulk(self._source, position, length)
         return self.dataset.get(tag, default)
 
     def __contains__(self, keyword: str) -> bool:
         return _word(keyword) in self._places
 
-    def raw(self, words: Iterable[int]) -> tuple[bytes | None, ...]:
-        """Return the bytes of some values: most are the same throughout a series."""
-        get, rows, data = self._places.get, self._rows, self._data
-        places = [get(word) for word in words]
-        return tuple([None if p is None else data[rows[p + 3] : rows[p + 3] + rows[p + 2]] for p in places])
+    @property
+    def likeness(self) -> tuple[Any, ...]:
+        """What is equal in two headers that say the same of all but `OWN`, to compare and as a key."""
+        if self._likeness is None:
+            alike = self._found.alike
+            if alike is not None and self._outline.words <= alike.words:
+                self._likeness = self._outline, alike
+                return self._likeness
+            rows, data, shared = self._rows, self._data, self._outline.shared
+            if shared and rows[shared[-1] + 3] + rows[shared[-1] + 2] > len(data):
+                values = [self._found.value(k) for k in shared]
+            else:
+                values = [data[rows[k + 3] : rows[k + 3] + rows[k + 2]] for k in shared]
+            self._likeness = (self._outline, self._found.syntax, *values)
+        return self._likeness
 
     def all(self, keyword: str) -> tuple[Any, ...]:
         """Return the values of a keyword as a tuple."""
@@ -142,15 +176,12 @@ def _word(keyword: str) -> int:
     return to_word(_tag(keyword))
 
 
-@cache
-def words(keywords: tuple[str, ...]) -> tuple[int, ...]:
-    """Give the words of tags, as `Header.raw` wants them."""
-    return tuple(map(_word, keywords))
+_outline = lru_cache(64)(_Outline)
 
 
 @cache
 def _wanted(tags: frozenset[int]) -> Wanted:
-    return Wanted.of(tags)
+    return Wanted.of(tags, (_tag("PixelData"),))
 
 
 @lru_cache(64)

@@ -44,8 +44,16 @@ SHARED_BY_SERIES = (
     "ImageType",
     "NumberOfFrames",
     "GridFrameOffsetVector",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
 )
-"""Attributes that, where they are the same in two images without functional groups, make all but these the same."""
+"""Attributes that, where they are the same in two images without functional groups, make all but the own ones the same,
+and the description of the pixels too."""
 
 ORDER = {
     "DiffusionBValue": Fact(1, (("MRDiffusionSequence", "DiffusionBValue"), ("DiffusionBValue",))),

@@ -9,6 +9,7 @@ from dicomkit.dataset.dataset import DataSet
 from dicomkit.errors import DicomError
 from dicomkit.files.read import read
 from dicomkit.volumes.header import Header, Image
+from dicomkit.volumes.mosaic import csa_numbers
 
 
 class _Place(NamedTuple):
@@ -24,7 +25,9 @@ _PLACES = (
     _Place("SIEMENS MR HEADER", 0x0019, 0x0C),
     _Place("Philips Imaging DD 001", 0x2001, 0x03),
 )
+_CSA_CREATORS, _CSA_GROUP, _CSA_IMAGE = ("SIEMENS CSA HEADER", "SIEMENS CSA NON-IMAGE"), 0x0029, 0x10
 _LAST = 0x20020000
+_LOOKED_AT = 64
 _GE_OFFSET = 1_000_000_000
 """GE adds this to the b-value where one value stands for several directions."""
 _LARGEST = 1e5
@@ -34,8 +37,9 @@ _LARGEST = 1e5
 def private_b_values(images: Sequence[Image]) -> list[float | None]:
     """Give the b-value of each image, from the private elements of GE, Siemens or Philips; None where there is none.
 
-    A series of which the first image has none isn't looked at further. The names of private creators are read, so that
-    nothing of another maker at the same tag is taken for a b-value.
+    Siemens also writes it into the CSA header of the image. A series is looked at further if one of some images that
+    are spread over it has a b-value: the first may be one without diffusion weighting, of which nothing is said. The
+    names of private creators are read, so that nothing of another maker at the same tag is taken for a b-value.
 
     Parameters
     ----------
@@ -54,7 +58,8 @@ def private_b_values(images: Sequence[Image]) -> list[float | None]:
     >>> private_b_values([ds, DataSet()])
     [1000.0, None]
     """
-    if not images or _b_value(images[0]) is None:
+    step = max(1, len(images) // _LOOKED_AT)
+    if all(_b_value(image) is None for image in images[::step]):
         return [None] * len(images)
     return [_b_value(image) for image in images]
 
@@ -71,7 +76,18 @@ def _b_value(image: Image) -> float | None:
             return None
     assert isinstance(ds, DataSet)
     found = {value for place in _PLACES if (value := _stated(ds, place)) is not None}
+    if not found and (value := _in_csa_header(ds)) is not None:
+        return value
     return found.pop() if len(found) == 1 else None
+
+
+def _in_csa_header(ds: DataSet) -> float | None:
+    """The b-value in the header that Siemens hides in one element."""
+    for creator in _CSA_CREATORS:
+        element = ds.private(creator, _CSA_GROUP).get(_CSA_IMAGE)
+        if element is not None and (raw := element.raw or element.value):
+            return next((b for b in csa_numbers(bytes(raw)).get("B_value", ()) if 0 <= b <= _LARGEST), None)
+    return None
 
 
 def _stated(ds: DataSet, place: _Place) -> float | None:

@@ -123,7 +123,7 @@ def scale_of(
     PixelError
         If an integer type is asked for that can't hold fractions.
     """
-    used = [descriptions[s] for s in np.unique(facts.source[rows]).tolist()]
+    used = {id(d): d for d in (descriptions[s] for s in np.unique(facts.source[rows]).tolist())}.values()
     stored = np.result_type(*(d.dtype for d in used))
     slope = np.nan_to_num(facts["slope"], nan=1.0)
     intercept = np.nan_to_num(facts["intercept"], nan=0.0)

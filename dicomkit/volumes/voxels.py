@@ -3,55 +3,44 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dicomkit.errors import PixelError
-from dicomkit.pixels.bits import clear_unused
 from dicomkit.pixels.colour import GREY, to_rgb
 from dicomkit.pixels.description import PixelDescription, describe
 from dicomkit.pixels.frames import frame_with_notes, frames
 from dicomkit.pixels.lookup import LookupTable
 from dicomkit.pixels.modality import modality_of
+from dicomkit.sources import Bulk, FileSource
 from dicomkit.values.fragments import Fragments
 from dicomkit.volumes.facts import FrameFacts
-from dicomkit.volumes.header import Header, dataset_of, words
-from dicomkit.volumes.quantity import Scale, stored_range, wide_type
+from dicomkit.volumes.header import Header, dataset_of
+from dicomkit.volumes.quantity import Scale, wide_type
+from dicomkit.volumes.rescaling import DoesNotFit, Rescaling
 from dicomkit.volumes.stack import Stack
+from dicomkit.volumes.straight import Straight, Way, clear_where_used, has_unused_bits, missing, read_straight
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dicomkit.dataset.dataset import DataSet
-    from dicomkit.sources import Bulk
     from dicomkit.volumes.header import Image
 
 
 _MODALITY_LUT_SEQUENCE = 0x00283000
 
-_DESCRIBING = (
-    "Rows",
-    "Columns",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "PlanarConfiguration",
-    "NumberOfFrames",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-)
-
 THREADED = 1 << 20
 """Bytes from which on a volume is read by several threads: reading, decoding and scaling release the interpreter."""
 
-
-class _DoesNotFit(Exception):
-    """A value that int16 can't hold."""
+_PART = 1 << 23
+"""Bytes that a thread reads on its own: two in one large page of memory would both have to wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +92,14 @@ class Voxels:
         present = stack.present
         used, renumbered = np.unique(facts.source[present], return_inverse=True)
         kept = [descriptions[s] for s in used.tolist()]
-        samples = {d.samples_per_pixel for d in kept}
+        distinct = {id(d): d for d in kept}
+        samples = {d.samples_per_pixel for d in distinct.values()}
         if len(samples) > 1:
             raise PixelError("some frames of the volume are grey and some in colour")
         (sample,) = samples
         images = [facts.sources[s] for s in used.tolist()]
-        natives = tuple(map(_native, images, kept))
+        sizes = {key: _native_size(d) for key, d in distinct.items()}
+        natives = tuple(_native(image, d, sizes[id(d)]) for image, d in zip(images, kept, strict=True))
         tables = tuple(map(_modality_table, images))
         dtype, narrow = scale.dtype, scale.narrow
         empty = len(present) < len(rows)
@@ -157,7 +148,7 @@ class Voxels:
             raise PixelError(f"no memory for a volume of {self.shape} {self.dtype}", hint="use chunks={}") from error
         try:
             self.read_cells(range(len(self.cells)), out.reshape(-1, *self.slice_shape))
-        except _DoesNotFit:
+        except DoesNotFit:
             del out
             stored = np.result_type(*(d.dtype for d in self.descriptions))
             return replace(self, dtype=wide_type(stored), narrow=False).read()
@@ -166,46 +157,93 @@ class Voxels:
     def read_cells(self, cells: Iterable[int], out: NDArray[Any]) -> None:
         """Read some slices into an array of (slices, rows, columns[, samples])."""
         numbers = list(cells)
-        threads = min(os.cpu_count() or 1, 8)
-        if threads > 1 and out.nbytes > THREADED:
-            step = -(-len(numbers) // (2 * threads))
-            parts = [range(k, min(k + step, len(numbers))) for k in range(0, len(numbers), step)]
-            with ThreadPoolExecutor(threads) as pool:
-                for _ in pool.map(lambda part: self._read_some(numbers, part, out), parts):
-                    pass
-        else:
-            self._read_some(numbers, range(len(numbers)), out)
+        straight: list[Straight] = []
+        others: list[int] = []
+        ways: dict[Any, Way | None] = {}
+        for place, number in enumerate(numbers):
+            found = self._straight(number, out[place], ways)
+            if found is None:
+                others.append(place)
+            else:
+                straight.append(found)
+        threads = min(os.cpu_count() or 1, 8) if out.nbytes > THREADED else 1
+        most = max(1, min(_PART * len(numbers) // max(out.nbytes, 1), len(numbers) // (4 * threads)))
+        near = iter([straight[k : k + most] for k in range(0, len(straight), most)])
+        far = iter(self._parts(numbers, others, most))
+
+        def work() -> None:
+            try:
+                self._read_some(numbers, chain.from_iterable(far), out)
+                read_straight(chain.from_iterable(near))
+            except BaseException:
+                deque(chain(far, near), 0)  # the other threads stop, too
+                raise
+
+        if threads == 1:
+            work()
+            return
+        with ThreadPoolExecutor(threads - 1) as pool:
+            running = [pool.submit(work) for _ in range(threads - 1)]
+            work()
+            for one in running:
+                one.result()
+
+    def _parts(self, numbers: list[int], places: list[int], most: int) -> list[list[int]]:
+        """Part slices among threads; those of one stored frame, the tiles of a mosaic, stay together."""
+        parts: list[list[int]] = [[]]
+        for _, some in groupby(places, lambda place: self.cells[numbers[place]][:2]):
+            if len(parts[-1]) >= most:
+                parts.append([])
+            parts[-1] += some
+        return parts
+
+    def _straight(self, number: int, target: NDArray[Any], ways: dict[Any, Way | None]) -> Straight | None:
+        """Prepare a slice whose stored values can be read to where it will be; None for another."""
+        source, frame, _, _, slope, intercept = self.cells[number]
+        native = self.natives[source] if source >= 0 else None
+        if native is None or self.tables[source] is not None:
+            return None
+        (value, size), d = native, self.descriptions[source]
+        key = id(d), slope, intercept
+        if key not in ways:
+            ways[key] = Way.of(d, target, self.narrow, slope, intercept)
+        way = ways[key]
+        if way is None or isinstance(value, bytes) or not isinstance(value.source, FileSource):
+            return None
+        stored = target if way.dtype is None else target.view(way.dtype)
+        room = stored.data.cast("B")
+        return Straight(
+            way, value.source.readinto, value.offset + frame * size, room, stored, target, frame, value.path
+        )
 
     def _read_some(self, numbers: list[int], places: Iterable[int], out: NDArray[Any]) -> None:
         """Read slices one after the other, holding the last frame, for the tiles of a mosaic, and one buffer."""
         rows, columns = self.slice_shape[:2]
         buffers: dict[PixelDescription, NDArray[Any]] = {}
         last: tuple[int, int] | None = None
-        stored: NDArray[Any]
+        d: PixelDescription | None = None
+        rescaling: Rescaling | None = None
         for place in places:
             target = out[place]
             source, number, top, left, slope, intercept = self.cells[numbers[place]]
             if source < 0:
                 target[...] = self.fill
                 continue
-            d = self.descriptions[source]
-            straight = (
-                d.frame_shape == target.shape and d.dtype.itemsize == target.dtype.itemsize and target.dtype.kind != "f"
-            ) or (d.dtype == target.dtype and d.frame_shape == target.shape)
-            if straight:
-                stored = target.view(d.dtype)
-                self._read_stored(source, number, stored)
-            else:
-                if (source, number) != last or d not in buffers:
-                    stored = buffers[d] = buffers[d] if d in buffers else np.empty(d.frame_shape, d.dtype)
-                    self._read_stored(source, number, stored)
-                    last = (source, number)
-                stored = buffers[d][top : top + rows, left : left + columns]
+            if d is not self.descriptions[source]:  # most slices are like the one before
+                d, rescaling = self.descriptions[source], None
+            if (source, number) != last or d not in buffers:
+                if d not in buffers:
+                    buffers[d] = np.empty(d.frame_shape, d.dtype)
+                self._read_stored(source, number, buffers[d])
+                last = (source, number)
+            stored = buffers[d][top : top + rows, left : left + columns]
             table = self.tables[source]
             if table is not None:
                 target[...] = table(stored)
-            else:
-                self._rescale(stored, target, slope, intercept, d, (source, number))
+                continue
+            if rescaling is None or rescaling.scale != (slope, intercept):
+                rescaling = Rescaling(d, out.dtype, self.narrow, slope, intercept)
+            rescaling(stored, target, number, self.paths[source])
 
     def _read_stored(self, source: int, number: int, out: NDArray[Any]) -> None:
         """Read one frame of stored values."""
@@ -229,63 +267,9 @@ class Voxels:
         else:
             count = value.readinto(out, number * size)
         if count != size:
-            raise PixelError(f"{count} of {size} bytes are there", frame=number, path=self.paths[source])
-        if d.bits_stored < d.bits_allocated or d.high_bit != d.bits_stored - 1:
-            low, high = stored_range(d)
-            if d.high_bit != d.bits_stored - 1 or out.max() > high or (low and out.min() < low):
-                clear_unused(out, d)
-
-    def _rescale(
-        self,
-        stored: NDArray[Any],
-        out: NDArray[Any],
-        slope: float,
-        intercept: float,
-        d: PixelDescription,
-        where: tuple[int, int],
-    ) -> None:
-        """Scale one slice, in place where it was read in place."""
-        kind = out.dtype.type
-        if out.dtype.kind == "f":
-            with np.errstate(over="ignore", invalid="ignore"):  # absurd factors give infinities
-                if stored.dtype.itemsize > 2 and slope != 1:  # more digits than float32 has: round once, at the end
-                    np.multiply(stored, slope, out=out, casting="unsafe")
-                else:
-                    if not np.shares_memory(stored, out):
-                        out[...] = stored
-                    if slope != 1:
-                        out *= kind(slope)
-                if intercept:
-                    out += kind(intercept)
-            return
-        limits = np.iinfo(out.dtype)
-        if slope == 1 and limits.min <= intercept <= limits.max:
-            low, high = stored_range(d)
-            if low + intercept < limits.min or high + intercept > limits.max:
-                low = int(stored.min()) if low + intercept < limits.min else low
-                high = int(stored.max()) if high + intercept > limits.max else high
-                if low + intercept < limits.min or high + intercept > limits.max:
-                    self._refuse(low + intercept, high + intercept, where)
-            same = stored.dtype.itemsize == out.dtype.itemsize  # then two's complement makes the sign immaterial
-            if intercept:
-                np.add(stored.view(out.dtype) if same else stored, kind(intercept), out=out, casting="unsafe")
-            elif not np.shares_memory(stored, out):
-                out[...] = stored
-            return
-        wide = stored.astype(np.int64) * int(slope) + int(intercept)
-        if wide.min() < limits.min or wide.max() > limits.max:
-            self._refuse(float(wide.min()), float(wide.max()), where)
-        out[...] = wide
-
-    def _refuse(self, low: float, high: float, where: tuple[int, int]) -> None:
-        if self.narrow:
-            raise _DoesNotFit
-        raise PixelError(
-            f"values from {low:g} to {high:g} don't fit {self.dtype}",
-            frame=where[1],
-            path=self.paths[where[0]],
-            hint="use dtype='float32'",
-        )
+            raise missing(count, size, number, self.paths[source])
+        if has_unused_bits(d):
+            clear_where_used(out, d)
 
 
 def described(images: Iterable[Image]) -> list[PixelDescription]:
@@ -297,7 +281,7 @@ def described(images: Iterable[Image]) -> list[PixelDescription]:
         if not isinstance(image, Header):
             descriptions.append(describe(readable))
             continue
-        key = image.raw(words(_DESCRIBING)), image.transfer_syntax
+        key = image.likeness
         if key not in found:
             found[key] = describe(readable)
         descriptions.append(found[key])
@@ -312,13 +296,18 @@ def _modality_table(image: Image) -> LookupTable | None:
     return found if isinstance(found, LookupTable) else None
 
 
-def _native(image: Image, d: PixelDescription) -> tuple[bytes | Bulk, int] | None:
-    """Tell where native frames lie that are arrays as they stand; None where they need decoding."""
-    value = image.get(d.attribute)
-    if value is None or isinstance(value, Fragments) or d.big_endian or d.subsampled or d.planar_configuration:
+def _native_size(d: PixelDescription) -> int:
+    """Give the bytes of native frames that are arrays as they stand; 0 for frames that need decoding."""
+    if d.big_endian or d.subsampled or d.planar_configuration or d.bits_allocated not in (8, 16, 32, 64):
+        return 0
+    return 0 if d.samples_per_pixel > 1 and d.photometric_interpretation != "RGB" else d.frame_bytes
+
+
+def _native(image: Image, d: PixelDescription, size: int) -> tuple[bytes | Bulk, int] | None:
+    """Tell where frames lie that are arrays as they stand; None where they need decoding."""
+    value = image.get(d.attribute) if size else None
+    if value is None or isinstance(value, Fragments):
         return None
-    if d.bits_allocated not in (8, 16, 32, 64) or (d.samples_per_pixel > 1 and d.photometric_interpretation != "RGB"):
+    if size * d.number_of_frames > len(value):  # too short for what is described: decoding settles or says it
         return None
-    if d.frame_bytes * d.number_of_frames > len(value):  # too short for what is described: decoding settles or says it
-        return None
-    return value, d.frame_bytes
+    return value, size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from dicomkit import DataSet
 from dicomkit.archive import ArchiveFullError, FolderArchive, IndexFailedError, MemoryArchive
 from dicomkit.archive.cards import make_card
-from dicomkit.archive.index import Row
+from dicomkit.archive.index_tables import Row
 from dicomkit.archive.place import placing
 from dicomkit.encoding.writer import to_bytes
 from dicomkit.errors import DicomError
@@ -302,3 +303,17 @@ def test_rows_written_while_an_instance_comes_are_seen(tmp_path):
         assert len(archive) == 1
         assert "LATER" not in slow.commit().path
         assert len(list(tmp_path.rglob("*.dcm"))) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+def test_a_file_whose_name_is_no_text_is_taken_in(tmp_path):
+    with FolderArchive(tmp_path / "source") as source:
+        path = received(source, instance(1)).path
+    odd = os.path.join(os.path.dirname(os.fsencode(path)), b"\xff.dcm")
+    os.rename(path, odd)
+    with FolderArchive(tmp_path / "archive") as archive:
+        assert archive.take_in(tmp_path / "source") == len(archive) == 1
+        (found,) = archive.fetch(query("image"))
+        assert os.fsencode(found.path) == odd
+        assert found.read().SOPInstanceUID == "2.25.1"
+        assert archive.reindex() == 1

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cases_deidentify
+import cases_delivery
 import cases_encoding
 import cases_frame
 import cases_header
@@ -39,6 +40,7 @@ GROUPS = (
     "writing",
     "deidentify",
     "network",
+    "delivery",
     "import",
 )
 
@@ -116,6 +118,9 @@ def _cases(folder: Path, options: argparse.Namespace, wanted: tuple[str, ...]) -
     if "deidentify" in wanted:
         files = _series(folder / "deidentify", 100 if options.quick else 1000, 96)
         yield from cases_deidentify.cases(files, folder / "deidentified")
+    if "delivery" in wanted:
+        few, many = (2_000, 10_000) if options.quick else (100_000, 1_000_000)
+        yield from cases_delivery.cases(folder / "delivery", few, many)
     if "encoding" in wanted:
         known = folder / "encodings"
         yield from cases_encoding.cases(generate.encodings(known / str(len(list(folder.glob("encodings/*")))), size))

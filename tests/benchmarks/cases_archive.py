@@ -16,7 +16,7 @@ _SERIES_OF = 100
 def filled(folder: Path, instances: int) -> dk.FolderArchive:
     """Make an archive whose index has so many rows, in series of a hundred; there are no files."""
     from dicomkit.archive.cards import make_card
-    from dicomkit.archive.index import Row
+    from dicomkit.archive.index_tables import Row
 
     archive = dk.FolderArchive(folder)
     base = next(iter(dk.samples.ct_series(1, 8)))

@@ -207,7 +207,8 @@ def _receiving(files: list[Path], folder: Path) -> Iterator[Case]:
             (Goal("storescp", 1), Goal("pynetdicom", 4)),
             reference="storescp",
             rounds=5,
-            note="files of the round before are deleted first, in all; dicomkit also indexes what it stores",
+            note="files of the round before are deleted first, in all, after which ext4 is slow to give new ones for a"
+            " while (TMPDIR=/dev/shm takes the disk out); dicomkit also indexes what it stores",
         )
 
 

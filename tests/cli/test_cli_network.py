@@ -136,6 +136,20 @@ def test_store(run: Run, tmp_path: Path) -> None:
     assert len(list(taken.fetch(dk.query.query("image")))) == 3
 
 
+def test_commit(run: Run, archive: dk.MemoryArchive, tmp_path: Path) -> None:
+    dk.samples.write_series(SERIES, tmp_path / "in")
+    dk.write(dk.new_instance(SERIES[0]), tmp_path / "in" / "new.dcm")
+    asked = [tmp_path / "in", "--ledger", tmp_path / "ledger.db", "--out", tmp_path / "report.csv"]
+    with dk.serve_dimse(archive, port=0, services=[dk.serve.commitment(archive)]) as server:
+        code, out, err = run("commit", server.peer(), *asked)
+    assert code == 1
+    assert "3 of 4 committed" in out
+    assert "No such object instance" in out
+    assert "1 of 4 instances are not committed" in err
+    assert (tmp_path / "report.csv").read_text().count("committed") == 3
+    assert list(dk.archive.Transactions(tmp_path / "ledger.db").to_table().state) == ["partly failed"]
+
+
 def test_store_tells_what_was_refused(run: Run, tmp_path: Path) -> None:
     dk.samples.write_series(SERIES, tmp_path / "in")
     with dk.serve_dimse(dk.MemoryArchive(), port=0, sop_classes=()) as server:

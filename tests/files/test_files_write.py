@@ -176,7 +176,8 @@ def test_slices_of_a_file_are_copied(how: str, tmp_path: Path, monkeypatch: pyte
     data = os.urandom(3_000_001)
     (tmp_path / "source").write_bytes(data)
     with open_source(str(tmp_path / "source")) as opened:
-        slices = Bulk(opened.source, 7, 2_999_000), Bulk(opened.source, 0, 3)
+        slices = Bulk(opened.source, 4102, 2_990_000), Bulk(opened.source, 7, 2_999_000), Bulk(opened.source, 0, 3)
+    copied: list[int] = []
     if how == "not on this system":
         monkeypatch.delattr(os, "copy_file_range", raising=False)
     elif how == "not between these files":
@@ -185,8 +186,15 @@ def test_slices_of_a_file_are_copied(how: str, tmp_path: Path, monkeypatch: pyte
             raise OSError(errno.EXDEV, "other file system")
 
         monkeypatch.setattr(os, "copy_file_range", refuse, raising=False)
-    replace_file(str(tmp_path / "made"), [b"before", slices[0], b"between", b"", slices[1]])
-    assert (tmp_path / "made").read_bytes() == b"before" + data[7:2_999_007] + b"between" + data[:3]
+    elif hasattr(os, "copy_file_range"):
+        copy = os.copy_file_range
+        monkeypatch.setattr(os, "copy_file_range", lambda *a: copied.append(a[3]) or copy(*a))
+    replace_file(str(tmp_path / "made"), [b"before", slices[0], b"between", b"", *slices[1:]])
+    expected = b"before" + data[4102:2_994_102] + b"between" + data[7:2_999_007] + data[:3]
+    assert (tmp_path / "made").read_bytes() == expected
+    if how == "by the system" and hasattr(os, "copy_file_range"):
+        assert copied[:1] == [4102]  # whose pages are those of the new file
+        assert 7 not in copied
 
 
 def test_a_slice_of_a_file_that_changed_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:

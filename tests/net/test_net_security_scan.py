@@ -21,7 +21,14 @@ ANSWERS = {
     ("B603", "dicomkit/tables/workers.py"): (1, "this Python with a module of ours; nothing of it is input"),
     ("B403", "dicomkit/deidentification/folder.py"): (1, "asks whether a profile can be pickled; unpickles nothing"),
     ("B104", "dicomkit/serve/dimse.py"): (2, "compares with what the caller chose; listens on loopback by default"),
-    ("B105", "dicomkit/cli/network.py"): (1, "no passcode: the default of one that isn't given"),
+    ("B105", "dicomkit/cli/peers.py"): (1, "no passcode: the default of one that isn't given"),
+    ("B608", "dicomkit/archive/workitem_tables.py"): (2, "joins constants of the file"),
+    ("B608", "dicomkit/delivery/queue.py"): (1, "joins constants of the package"),
+    ("B608", "dicomkit/delivery/queue_contents.py"): (1, "joins constants of the package"),
+    ("B608", "dicomkit/delivery/queue_control.py"): (3, "joins constants, numbers, and a category that is one of four"),
+    ("B608", "dicomkit/delivery/queue_put.py"): (2, "joins constants and numbers, which are formatted as such"),
+    ("B608", "dicomkit/delivery/queue_tables.py"): (1, "joins names of columns that the file lists"),
+    ("B405", "dicomkit/net/audit_xml.py"): (1, "writes XML, and reads none"),
     ("B105", "dicomkit/web/media_types.py"): (1, "a token of RFC 9110, in the sense of grammar"),
 }
 

@@ -90,6 +90,17 @@ def test_lossless_round_trip_of_anything(uid: str, bits: int, rows: int, columns
     np.testing.assert_array_equal(decode(encoder(uid)(array, description), description), array)
 
 
+@pytest.mark.parametrize("part", [57, 80, 81])
+def test_frames_that_get_larger(part: int) -> None:
+    array, description = case(f"{PREFIX}{part}", 16, 1, (256, 256))
+    data = encoder(description.transfer_syntax_uid)(array, description)
+    assert len(data) > array.nbytes
+    np.testing.assert_array_equal(decode(data, description), array)
+    array.flat[::2], array.flat[1::2] = 0, 65535  # the worst for its predictors: twice as large
+    data = encoder(description.transfer_syntax_uid)(array, description)
+    np.testing.assert_array_equal(decode(data, description), array)
+
+
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=400), st.integers(1, 3))
 def test_rle_runs(values: list[int], rows: int) -> None:
     array = np.tile(np.array(values, np.uint16) * 257, (rows, 1))

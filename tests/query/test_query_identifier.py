@@ -266,3 +266,10 @@ def test_any_parameters_are_a_search_or_a_query_error(parameters: list[tuple[str
         return
     assert from_parameters("instance", to_parameters(found.query)).query == found.query
     assert from_identifier(to_identifier(found.query)) == explicit(found.query)
+
+
+@pytest.mark.parametrize("raw", [b"\x08\x00\x10\x11LO\x04\x00abc ", b"\x10\x00\x20\x00SQ\x00\x00\x00\x00\x00\x00"])
+def test_a_sequence_that_is_none_is_refused(raw: bytes) -> None:
+    identifier = read(b"\x08\x00\x52\x00CS\x06\x00STUDY " + raw, transfer_syntax="1.2.840.10008.1.2.1")
+    with pytest.raises(QueryError, match="can't be a key of VR"):
+        from_identifier(identifier)

@@ -19,6 +19,7 @@ from realdata import DATA, needs_data, real_file
 import dicomkit as dk
 from dicomkit.encoding.writer import to_part10
 from dicomkit.errors import SourceError
+from dicomkit.tables.scan_rows import scan_rows
 
 
 def write(path: Path, **elements) -> Path:
@@ -109,6 +110,33 @@ def test_a_broken_zip_member_is_a_row(tmp_path: Path) -> None:
     data[60] ^= 0xFF
     (tmp_path / "a.zip").write_bytes(data)
     assert "zip" in dk.scan(tmp_path / "a.zip")["error"][0]
+
+
+def test_an_archive_is_opened_once_for_all_its_members(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dicomkit.opening as opening
+
+    first = shutil.make_archive(str(tmp_path / "a"), "zip", folder / "Müller Ä")
+    second = shutil.make_archive(str(tmp_path / "b"), "zip", folder / "Müller Ä")
+    with zipfile.ZipFile(second, "a") as archive:
+        archive.writestr("notes.txt", "no DICOM " * 99)
+    paths = [*dk.scan(first)["path"], *dk.scan(second)["path"], f"{second}!/nothing.dcm", f"{tmp_path}/no.zip!/x.dcm"]
+    opened = []
+
+    class Counted(zipfile.ZipFile):
+        def __init__(self, file: str) -> None:
+            opened.append(file)
+            super().__init__(file)
+
+    monkeypatch.setattr(opening.zipfile, "ZipFile", Counted)
+    rows = scan_rows(paths, (0x00200013, 0x00080060))
+    assert opened == [first, second, f"{tmp_path}/no.zip"]
+    errors = [row.error for row in rows if row.error is not None]
+    assert [row.error is None for row in rows].count(True) == len(paths) - 3
+    assert "plain text" in errors[0]
+    assert "nothing.dcm" in errors[1]
+    assert "can't open the zip member" in errors[2]
 
 
 def test_what_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_real_files_give_the_same_findings_in_memory_and_from_the_file():
 
 def test_deep_nesting_is_cut():
     ds = dk.DataSet(TextValue="x")
-    for _ in range(150):
+    for _ in range(90):
         ds = dk.DataSet(ContentSequence=[ds], RelationshipType="CONTAINS", ValueType="CONTAINER")
     ds = ds.assign(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11")
     assert any(one.rule == "nesting" for one in validate(ds))

@@ -154,3 +154,24 @@ SENTENCES = [
 @pytest.mark.parametrize(("sentence", "need", "allow"), SENTENCES)
 def test_sentences_of_conditions(monkeypatch, sentence, need, allow):
     assert generator(monkeypatch, "condition_sentences").rule_of(sentence) == (need, allow)
+
+
+@pytest.mark.parametrize(
+    ("frame_type", "acquisition", "allowed"),
+    [
+        ("ORIGINAL", "SPIRAL", True),
+        ("DERIVED", "SPIRAL", True),
+        ("DERIVED", "CONSTANT_ANGLE", False),
+        ("MIXED", "SPIRAL", False),
+    ],
+)
+def test_what_may_be_in_derived_frames_too(frame_type: str, acquisition: str, allowed: bool) -> None:
+    """PS3.3 C.8.15.3.3: "Otherwise may be present if Frame Type Value 1 of this frame is DERIVED and ..."."""
+    from dicomkit.samples import enhanced_ct
+    from dicomkit.validation.validate import validate
+
+    values = {"FrameType": (frame_type, "PRIMARY", "VOLUME", "NONE"), "AcquisitionType": acquisition}
+    ds = enhanced_ct(frames=1, size=8).map(lambda element: values.get(element.keyword, element))
+    refused = {finding.path[-1] for finding in validate(ds) if finding.rule == "not allowed"}
+    assert ("RotationDirection" not in refused) == ("RevolutionTime" not in refused) == allowed
+    assert ("ReconstructionDiameter" in refused) == (frame_type == "MIXED")

@@ -11,7 +11,9 @@ from made_series import along_z, made_series, ramp
 from realdata import all_dicom_files, needs_data, real_file
 
 import dicomkit as dk
-from dicomkit.errors import DicomError
+from dicomkit.dataset.private import with_private
+from dicomkit.encoding.layout import Layout
+from dicomkit.errors import DicomError, PixelError
 from dicomkit.pixels.description import describe
 from dicomkit.volumes.facts import collect
 from dicomkit.volumes.header import Header, dataset_of, read_header
@@ -85,9 +87,63 @@ def test_a_series_that_changes_midway_is_not_taken_for_alike(tmp_path: Path) -> 
     for k, ds in enumerate(made_series(ramp(4, 2, 2), along_z([0, 1, 2, 3]), per_slice=per_slice)):
         paths.append(tmp_path / f"{k}.dcm")
         write_with_pydicom(pydicom, ds, paths[-1])
-    headers = [read_header(path, wanted_tags()) for path in paths]
+    layout = Layout()
+    for known in (None, layout, layout):
+        headers = [read_header(path, wanted_tags(), known) for path in paths]
+        assert all(isinstance(header, Header) for header in headers)
+        facts = collect(headers)
+        assert facts["slope"].tolist() == [1, 2, 2, 1]
+        assert facts["spacing"][:, 0].tolist() == [1, 1, 3, 1]
+        assert facts["position"][:, 2].tolist() == [0, 1, 2, 3]
+
+
+@needs_data
+@pytest.mark.parametrize("folder", ["05_series_ct", "06_series_mr", "07_series_irregular"])
+def test_a_layout_changes_no_fact(folder: str) -> None:
+    paths = sorted(p for p in real_file(folder).rglob("*") if p.is_file() and p.suffix in ("", ".dcm"))
+    layout = Layout()
+    kept: list[tuple[Header, Header]] = []
+    for path in paths:
+        try:
+            plain, known = read_header(path, wanted_tags()), read_header(path, wanted_tags(), layout)
+        except DicomError:
+            continue
+        assert isinstance(plain, Header) == isinstance(known, Header)
+        if isinstance(plain, Header) and isinstance(known, Header):
+            kept.append((plain, known))
+    assert any(known._found.alike is not None for _, known in kept)
+    without, through = (collect(headers) for headers in zip(*kept, strict=True))
+    for name in PLACE:
+        assert np.array_equal(without[name], through[name], equal_nan=without[name].dtype != object), name
+
+
+@pytest.mark.parametrize("size", [4, 90, 128, 181, 200])
+def test_images_of_every_size_are_picked_and_read(tmp_path: Path, size: int) -> None:
+    stored = ramp(3, size, size)
+    for k, ds in enumerate(made_series(stored, along_z([0, 1, 2]), RescaleSlope=1, RescaleIntercept=0)):
+        dk.write(ds, tmp_path / f"{k}.dcm")
+    layout = Layout()
+    for k in range(3):
+        path = tmp_path / f"{k}.dcm"
+        assert isinstance(read_header(path, wanted_tags()), Header)
+        header = read_header(path, wanted_tags(), layout)
+        assert isinstance(header, Header)
+        assert bytes(header.get("PixelData")) == bytes(header.dataset.PixelData) == stored[k].tobytes()
+    assert np.array_equal(dk.to_volume(tmp_path), stored)
+    cut = (tmp_path / "1.dcm").read_bytes()[:-7]
+    (tmp_path / "1.dcm").write_bytes(cut)
+    with pytest.raises(PixelError, match="cut short"):
+        dk.to_volume(tmp_path)
+
+
+def test_what_stands_behind_long_private_values_is_not_taken_for_alike(tmp_path: Path) -> None:
+    spacings = (1.0, 1.0, 2.0, 2.0)
+    per_slice = [{"PixelSpacing": [s, s], "RescaleSlope": s, "RescaleIntercept": 0} for s in spacings]
+    for k, ds in enumerate(made_series(ramp(4, 2, 2), along_z(range(4)), per_slice=per_slice)):
+        private = with_private(ds, "SOMEBODY", {1: bytes(20_000)}, group=0x0009, vrs={1: "OB"})
+        dk.write(private, tmp_path / f"{k}.dcm")
+    headers = [read_header(tmp_path / f"{k}.dcm", wanted_tags()) for k in range(4)]
     assert all(isinstance(header, Header) for header in headers)
     facts = collect(headers)
-    assert facts["slope"].tolist() == [1, 2, 2, 1]
-    assert facts["spacing"][:, 0].tolist() == [1, 1, 3, 1]
-    assert facts["position"][:, 2].tolist() == [0, 1, 2, 3]
+    assert facts["spacing"][:, 0].tolist() == facts["slope"].tolist() == list(spacings)
+    assert [d.rows for d in described(headers)] == [2] * 4

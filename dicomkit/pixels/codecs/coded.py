@@ -195,7 +195,9 @@ def samples_of(frame: NDArray[Any], description: PixelDescription, *, signed: bo
         raise PixelError(f"a frame of {frame.shape} {frame.dtype} can't be encoded as integers of shape {wants}")
     bits = description.bits_stored
     size = 1 if bits <= 8 else 2 if bits <= 16 else 4 if bits <= 32 else 8
-    samples = contiguous(frame.astype(f"{'i' if signed and description.signed else 'u'}{size}", copy=False))
+    wanted = np.dtype(f"{'i' if signed and description.signed else 'u'}{size}")
+    as_it_is = frame.dtype.isnative and frame.dtype.kind in "ui" and frame.itemsize == size
+    samples = contiguous(frame.view(wanted) if as_it_is else frame.astype(wanted))
     if samples.dtype.kind == "u" and description.signed and bits < size * 8:
         samples = samples & samples.dtype.type((1 << bits) - 1)
     return samples

@@ -90,17 +90,20 @@ def read_markers(data: bytes) -> JpegStream:
         elif marker in _ALONE:
             position = after
         else:
-            body = _segment(data, after)
+            behind = after + int.from_bytes(data[after : after + 2], "big")
+            if behind < after + 2 or behind > len(data):
+                raise PixelError("cut short: a JPEG header segment runs past the end", offset=after)
             if marker == _APP0:
-                jfif = jfif or body.startswith(b"JFIF\0")
+                jfif = jfif or data.startswith(b"JFIF\0", after + 2, behind)
             elif marker in _FRAMES:
-                frame = (marker, *_frame_header(body, after))
+                frame = (marker, *_frame_header(data[after + 2 : behind], after))
             elif marker in _OTHER_FRAMES:
                 raise PixelError(
                     f"JPEG process SOF{marker - 0xC0} (hierarchical or arithmetic) can't be decoded", offset=position
                 )
-            position = after + 2 + len(body)
+            position = behind
             if marker == _SOS:
+                body = data[after + 2 : behind]
                 if frame is None or not body:
                     raise PixelError("a JPEG scan comes before the frame header", offset=position)
                 scans.append(body[0])
@@ -120,9 +123,8 @@ def read_markers(data: bytes) -> JpegStream:
 
 def _marker(data: bytes, position: int) -> tuple[int | None, int]:
     """The marker at a position, after fill bytes, and the offset behind it; None where only fill is left."""
-    pair = data[position : position + 2]
-    if len(pair) == 2 and pair[0] == 0xFF and 0 < pair[1] < 0xFF:
-        return pair[1], position + 2
+    if position + 1 < len(data) and data[position] == 0xFF and 0 < data[position + 1] < 0xFF:
+        return data[position + 1], position + 2
     after = position
     while after < len(data) and data[after] == 0xFF:
         after += 1
@@ -133,15 +135,6 @@ def _marker(data: bytes, position: int) -> tuple[int | None, int]:
             return None, len(data)
         raise PixelError(f"no JPEG marker where one must be: {data[position : position + 4].hex()}", offset=position)
     return data[after], after + 1
-
-
-def _segment(data: bytes, position: int) -> bytes:
-    """The content of the marker segment whose length stands at a position."""
-    length = int.from_bytes(data[position : position + 2], "big")
-    body = data[position + 2 : position + length]
-    if length < 2 or len(body) != length - 2:
-        raise PixelError("cut short: a JPEG header segment runs past the end", offset=position)
-    return body
 
 
 def _add_scan(done: dict[int, int], body: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache, partial
 from inspect import signature
 from typing import Any
@@ -114,10 +115,17 @@ def encode(
     if description.signed and full > bits:  # sign-extended, as nothing tells a decoder how many bits count
         samples = contiguous(frame.astype(f"i{samples.dtype.itemsize}")).view(samples.dtype)
     options: dict[str, Any] = {"bitspersample": full, "spiff": False} if _precision_is_told() else {}
-    return _bare(encoded(lambda: bytes(imagecodecs.jpegls_encode(samples, level=near, **options)), "JPEG-LS"))
+    # Left to itself, imagecodecs takes more room than the frame has, and yet too little for noise.
+    rooms = (samples.nbytes * 15 // 16, samples.nbytes * 17 // 16) if samples.nbytes > _HEADERS else ()
+    for size in rooms:
+        with suppress(RuntimeError):
+            return _bare(bytes(imagecodecs.jpegls_encode(samples, level=near, out=size, **options)))
+    most = 4 * samples.nbytes + _HEADERS
+    return _bare(encoded(lambda: bytes(imagecodecs.jpegls_encode(samples, level=near, out=most, **options)), "JPEG-LS"))
 
 
 _PREFIX = "1.2.840.10008.1.2.4."
+_HEADERS = 4096
 _SPIFF_END = b"\xff\xe8\x00\x08\x00\x00\x00\x01\xff\xd8"
 
 
