@@ -125,6 +125,15 @@ SERVICES = (
     ),
     Service("print-job-object", "Print Job", "1.2.840.10008.5.1.1.14", "print-job", "H.4-15", USAGE, 1),
     Service("printer-object", "Printer", "1.2.840.10008.5.1.1.16", "printer", "H.4-17", USAGE, 1),
+    Service(
+        "printer-configuration-object",
+        "Printer Configuration",
+        "1.2.840.10008.5.1.1.16.376",
+        "printer-configuration",
+        "H.4-26",
+        USAGE,
+        1,
+    ),
 )
 
 

@@ -8,14 +8,14 @@ from typing import Any
 from dicomkit._version import __version__
 from dicomkit.cli.delivering import EXAMPLES as DELIVERY_EXAMPLES
 from dicomkit.cli.delivering import add_deliver
-from dicomkit.cli.delivery import EXAMPLES as QUEUE_EXAMPLES
-from dicomkit.cli.delivery import add_queue
 from dicomkit.cli.network_arguments import EXAMPLES as NETWORK_EXAMPLES
 from dicomkit.cli.network_arguments import add_network
 from dicomkit.cli.printing_arguments import EXAMPLES as PRINT_EXAMPLES
 from dicomkit.cli.printing_arguments import add_print
 from dicomkit.cli.procedure_arguments import EXAMPLES as PROCEDURE_EXAMPLES
 from dicomkit.cli.procedure_arguments import add_procedure
+from dicomkit.cli.queueing import EXAMPLES as QUEUE_EXAMPLES
+from dicomkit.cli.queueing import add_queue
 from dicomkit.cli.serving import EXAMPLES as SERVER_EXAMPLES
 from dicomkit.cli.serving import add_serve
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dicomkit as dk
-from dicomkit.cli import delivering, delivery, exchange, network, printing_films, procedure, serving
+from dicomkit.cli import delivering, exchange, network, printing_films, procedure, queueing, serving
 from dicomkit.cli.printing import frame_text, terminal_width, write_frame
 from dicomkit.errors import ValueFormatError
 
@@ -183,5 +183,5 @@ COMMANDS: dict[str, Callable[[Namespace], Iterator[str]]] = {
     **procedure.COMMANDS,
     **printing_films.COMMANDS,
     **delivering.COMMANDS,
-    **delivery.COMMANDS,
+    **queueing.COMMANDS,
 }

@@ -13,6 +13,7 @@ from dicomkit.cli.network_arguments import with_way
 from dicomkit.cli.peers import peer_of
 from dicomkit.cli.printing import frame_text, write_frame
 from dicomkit.errors import DicomError, ValueFormatError
+from dicomkit.tables.find_files import find_files
 
 if TYPE_CHECKING:
     from dicomkit.delivery import Route
@@ -64,7 +65,7 @@ def deliver(arguments: Namespace) -> Iterator[str]:
         yield from _forwarded(how, arguments)
         return
     report = dk.deliver(
-        arguments.where,
+        find_files(arguments.where),
         how,
         queue=arguments.queue,
         name=arguments.name,

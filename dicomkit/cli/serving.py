@@ -64,22 +64,25 @@ def serve(arguments: Namespace) -> Iterator[str]:
         title: replace(peer, calling_aet=arguments.ae) for title, peer in map(destination_of, arguments.destination)
     }
     with (
-        ExitStack() as stack,
-        dk.FolderArchive(arguments.folder) as archive,
         _audited(arguments.audit) as audit,
-        dk.serve_dimse(
-            archive,
-            services=_services(arguments, archive, destinations, stack),
-            ae=arguments.ae,
-            host=arguments.host,
-            port=arguments.port,
-            tls=server_tls(arguments),
-            only_called=arguments.only_called,
-            destinations=destinations,
-            on_event=dk.net.to_all(dk.net.at_least("info" if arguments.verbose else "warning", _tell), audit),
-            **accept,
-        ) as server,
+        dk.FolderArchive(arguments.folder) as archive,
+        ExitStack() as stack,
     ):
+        on_event = dk.net.to_all(dk.net.at_least("info" if arguments.verbose else "warning", _tell), audit)
+        server = stack.enter_context(
+            dk.serve_dimse(
+                archive,
+                services=_services(arguments, archive, destinations, stack, on_event),
+                ae=arguments.ae,
+                host=arguments.host,
+                port=arguments.port,
+                tls=server_tls(arguments),
+                only_called=arguments.only_called,
+                destinations=destinations,
+                on_event=on_event,
+                **accept,
+            )
+        )
         if arguments.take_in:
             taken = archive.take_in(arguments.take_in)
             yield f"{taken:,} instances taken in"
@@ -93,19 +96,25 @@ def serve(arguments: Namespace) -> Iterator[str]:
 
 
 def _services(
-    arguments: Namespace, archive: dk.FolderArchive, destinations: Mapping[str, Peer], stack: ExitStack
+    arguments: Namespace,
+    archive: dk.FolderArchive,
+    destinations: Mapping[str, Peer],
+    stack: ExitStack,
+    on_event: OnEvent,
 ) -> list[Service]:
     """Make what is served beside the archive: commitment always, and what the arguments ask for."""
+    told: dict[str, Any] = {"destinations": destinations, "on_event": on_event}
     transactions = stack.enter_context(dk.archive.Transactions(arguments.commitments))
-    services = [dk.serve.commitment(archive, destinations=destinations, transactions=transactions)]
+    services = [dk.serve.commitment(archive, transactions=transactions, **told)]
     if arguments.worklist:
         services.append(dk.serve.worklist(dk.archive.FolderWorklist(arguments.worklist)))
     if arguments.steps:
-        services.append(dk.serve.mpps(dk.archive.SqliteSteps(arguments.steps)))
+        services.append(dk.serve.mpps(stack.enter_context(dk.archive.SqliteSteps(arguments.steps))))
     if arguments.workitems:
-        services.append(dk.serve.procedure_steps(dk.archive.Workitems(arguments.workitems), destinations=destinations))
+        workitems = stack.enter_context(dk.archive.Workitems(arguments.workitems))
+        services.append(dk.serve.procedure_steps(workitems, **told))
     if arguments.print_to:
-        services.append(dk.serve.printing(arguments.print_to))
+        services.append(dk.serve.printing(arguments.print_to, formats=("png", "pdf")))
     return services
 
 

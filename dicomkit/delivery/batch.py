@@ -126,6 +126,8 @@ def _send_to(
         error = _error_of(outcome)
         if outcome.level == "association" and isinstance(error, NetworkError):
             broken.append(error)
+            if len(broken) > 1:
+                return  # it was under way beside the one that is to blame, if one is
         if error is not None and _is_of_the_peer(error):
             refusals.setdefault(outcome.sop_instance_uid, []).append(_Refusal(name, error, outcome))
             return

@@ -16,12 +16,13 @@ from dicomkit.delivery.forwarding import forward
 from dicomkit.delivery.queue import Queue
 from dicomkit.delivery.queue_entry import Entry
 from dicomkit.delivery.queue_put import Receipt
+from dicomkit.delivery.queue_tables import QueueError
 from dicomkit.delivery.report import Delivery, DeliveryReport
 from dicomkit.delivery.routes import Route, route
 from dicomkit.dimse.interception import intercepted
 from dicomkit.dimse.pool import Target
 from dicomkit.dimse.steps import Emit, Offload, Operation
-from dicomkit.errors import ValueFormatError
+from dicomkit.errors import DicomError, ValueFormatError
 from dicomkit.net.errors import PeerTimeoutError
 from dicomkit.net.events import OnEvent
 from dicomkit.values.transfer_syntax import TransferSyntax
@@ -116,9 +117,13 @@ def deliver(
         sending = forward(used, {destination: how}, cancelled=is_over, clock=clock, on_event=on_event)
         errors = yield from intercepted(sending, on_result)
         deliveries = yield Offload(partial(_deliveries, used, receipt, latest))
-    ended_by = errors.get(destination)
-    if ended_by is None and is_over() and any(delivery.kind == "waiting" for delivery in deliveries):
-        ended_by = PeerTimeoutError("cancelled" if cancelled() else f"not done within {timeout} s")
+        is_paused = yield Offload(partial(used.is_paused, destination))
+    ended_by: DicomError | None = errors.get(destination)
+    if ended_by is None and any(delivery.kind == "waiting" for delivery in deliveries):
+        if is_over():
+            ended_by = PeerTimeoutError("cancelled" if cancelled() else f"not done within {timeout} s")
+        elif is_paused:
+            ended_by = QueueError("the queue is paused", path=used.path, hint="resume it")
     return DeliveryReport(tuple(deliveries), timer() - began, ended_by)
 
 

@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Queue
 from typing import Any
 
+from dicomkit.dimse.ending import Ending, Within
 from dicomkit.dimse.steps import (
     Beside,
     Buffer,
@@ -158,7 +158,7 @@ def results_of(operation: Operation) -> Generator[Any, None, Any]:
                 continue
             try:
                 if isinstance(step, Together):
-                    value = yield from _together(step.operations, step.ending if isinstance(step, _Within) else None)
+                    value = yield from _together(step.operations, step.ending if isinstance(step, Within) else None)
                 else:
                     value = _PERFORM[type(step)](step)
             except Exception as error:
@@ -191,67 +191,10 @@ def _open(step: Open) -> SocketWire:
     return SocketWire(sock, f"{step.host}:{step.port}")
 
 
-class _Ending:
-    """The end, from outside, of operations that run in threads of their own."""
-
-    def __init__(self) -> None:
-        self._ended = threading.Event()
-        self._wires: set[SocketWire] = set()
-        self.inner: set[_Ending] = set()
-
-    @property
-    def has_come(self) -> bool:
-        """Whether it was asked for."""
-        return self._ended.is_set()
-
-    def end(self) -> None:
-        """End the operations at their next step, and wake up those that wait."""
-        self._ended.set()
-        for wire in tuple(self._wires):
-            wire.interrupt()
-        for ending in tuple(self.inner):
-            ending.end()
-
-    def of(self, operation: Operation) -> Operation:
-        """Give the steps of an operation, until it or the end comes."""
-        error: Exception | None = None
-        value: Any = None
-        try:
-            while True:
-                step = operation.send(value) if error is None else operation.throw(error)
-                value = error = None
-                if isinstance(step, Sleep):
-                    self._ended.wait(step.seconds)
-                elif not self.has_come:
-                    try:
-                        value = yield _Within(step.operations, self) if isinstance(step, Together) else step
-                    except Exception as caught:
-                        error = caught
-                if isinstance(step, Open) and error is None and value is not None:
-                    self._wires.add(value)
-                elif isinstance(step, Close):
-                    self._wires.discard(step.wire)
-                if self.has_come:
-                    if isinstance(step, Open) and value is not None:
-                        value.abandon(b"")
-                    return None
-        except StopIteration as stop:
-            return stop.value
-        finally:
-            operation.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _Within(Together):
-    """Operations that run at the same time within one that may be ended from outside."""
-
-    ending: _Ending
-
-
-def _together(operations: Sequence[Operation], outer: _Ending | None = None) -> Generator[Any, None, list[Any]]:
+def _together(operations: Sequence[Operation], outer: Ending | None = None) -> Generator[Any, None, list[Any]]:
     """Run operations in threads of their own; the first error ends them all."""
     queue: Queue[tuple[int, str, Any]] = Queue(_QUEUED_RESULTS)
-    ending = _Ending()
+    ending = Ending()
     if outer is not None:
         outer.inner.add(ending)
         if outer.has_come:
@@ -320,7 +263,7 @@ class SocketServer:
         self._wires: dict[int, SocketWire] = {}
         self._working = 0
         self._changed = threading.Condition()
-        self._ending = _Ending()
+        self._ending = Ending()
         self._thread = threading.Thread(target=self._accept, name=f"dicomkit server {self.port}", daemon=True)
         self._thread.start()
 

@@ -199,7 +199,7 @@ def read_report(report: DataSet, requested: Sequence[Reference] | None, received
     """
     committed = tuple(dict.fromkeys(map(_referenced, report.all("ReferencedSOPSequence"))))
     failed = {
-        _referenced(item): status(int(item.get("FailureReason") or NO_REASON), SERVICE)
+        _referenced(item): status(_reason(item.get("FailureReason")), SERVICE)
         for item in report.all("FailedSOPSequence")
     }
     if requested is not None:
@@ -230,6 +230,11 @@ def _items(instances: Iterable[Reference]) -> list[DataSet]:
 
 def _referenced(item: DataSet) -> Reference:
     return Reference(str(item.get("ReferencedSOPClassUID") or ""), str(item.get("ReferencedSOPInstanceUID") or ""))
+
+
+def _reason(value: Any) -> int:
+    """Return why an instance isn't kept; where that can't be read, that no reason is known."""
+    return value if isinstance(value, int) and value else NO_REASON
 
 
 def _name(uid: str) -> str:

@@ -174,6 +174,12 @@ def to_mp4(
         If PyAV is not installed (extra ``video``).
     DicomError
         As for `render`.
+
+    Examples
+    --------
+    >>> film = to_mp4(np.zeros((3, 16, 16), np.uint8), seconds=0.1)
+    >>> film[4:8]
+    b'ftyp'
     """
     try:
         import av

@@ -15,6 +15,7 @@ from dicomkit.errors import GeometryError
 from dicomkit.volumes.geometry import AXES, Geometry
 from dicomkit.volumes.grid import differences, geometry_of
 from dicomkit.volumes.interpolate import Method
+from dicomkit.volumes.registration import accessor_of
 from dicomkit.volumes.resample import resample, reslice
 
 if TYPE_CHECKING:
@@ -156,5 +157,7 @@ def units_of(array: xr.DataArray) -> str | None:
     return units if isinstance(units, str) and known else None
 
 
+if getattr(xr.DataArray, "dicom", None) is accessor_of:  # what stood in for the class
+    del xr.DataArray.dicom
 _register: Any = xr.register_dataarray_accessor
 _register("dicom")(DicomAccessor)

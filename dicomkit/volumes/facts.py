@@ -17,6 +17,7 @@ from dicomkit.values.tag import Tag
 from dicomkit.volumes.geometry import plane_normal
 from dicomkit.volumes.header import Header, Image
 from dicomkit.volumes.mosaic import mosaic_tiles
+from dicomkit.volumes.nuclear import tomogram
 from dicomkit.volumes.places import ORDER, OWN, PLACE
 from dicomkit.volumes.private_b_values import private_b_values
 
@@ -119,8 +120,16 @@ class _Taken(Mapping[str, Any]):
 class _Columns(Mapping[str, Any]):
     """Columns that are known, and columns that are collected when first asked for."""
 
-    def __init__(self, known: dict[str, Any], sources: Sequence[Image], source: Ints, frame: Ints) -> None:
+    def __init__(
+        self,
+        known: dict[str, Any],
+        sources: Sequence[Image],
+        source: Ints,
+        frame: Ints,
+        told: Mapping[int, Mapping[str, list[Any]]],
+    ) -> None:
         self._known = known
+        self._told = told  # of some sources, and in place of what stands at the usual places
         self._sources = sources
         self._source = source
         self._frame = frame
@@ -130,7 +139,10 @@ class _Columns(Mapping[str, Any]):
             fact = ORDER[name]
             groups = [_Groups.of(ds) for ds in self._sources]
             paths = _paths()
-            per_source = [_values(ds, g, paths(g)[name], g.frames) for ds, g in zip(self._sources, groups, strict=True)]
+            per_source = [
+                self._told.get(k, {}).get(name) or _values(ds, g, paths(g)[name], g.frames)
+                for k, (ds, g) in enumerate(zip(self._sources, groups, strict=True))
+            ]
             rows = [per_source[s][f] for s, f in zip(self._source.tolist(), self._frame.tolist(), strict=True)]
             if name == "DiffusionBValue" and all(row is None for row in rows) and all(g.frames == 1 for g in groups):
                 private = private_b_values(self._sources)
@@ -174,6 +186,7 @@ def collect(datasets: Iterable[Image]) -> FrameFacts:
     notes: list[tuple[int, str]] = []
     places = _paths()
     own = [(rows[name], places.plain[name][0][0]) for name in OWN]
+    told: dict[int, dict[str, list[Any]]] = {}
     count = 0
     alike: dict[Any, int] = {}
     for index, ds in enumerate(sources):
@@ -193,6 +206,10 @@ def collect(datasets: Iterable[Image]) -> FrameFacts:
         values = {name: _values(ds, groups, paths[name], n) for name in PLACE}
         if n > 1 and ds.get("GridFrameOffsetVector") is not None:
             values["position"] = _dose_planes(ds, values["position"], values["orientation"])
+        if n > 1 and (nuclear := tomogram(ds, values)) is not None:
+            values |= nuclear.values
+            told[index] = nuclear.order
+            notes += [(index, note) for note in nuclear.notes]
         tiles = mosaic_tiles(ds, values) if n == 1 else None
         if tiles is not None:
             n = len(tiles.top)
@@ -221,7 +238,7 @@ def collect(datasets: Iterable[Image]) -> FrameFacts:
         frame_array,
         np.array(top, np.int64),
         np.array(left, np.int64),
-        _Columns(known, sources, source_array, frame_array),
+        _Columns(known, sources, source_array, frame_array, told),
         tuple(notes),
     )
 

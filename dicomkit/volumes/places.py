@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from dicomkit.values.tag import Tag
 from dicomkit.volumes.mosaic import MOSAIC_TAGS
+from dicomkit.volumes.nuclear import NUCLEAR_TAGS
 
 
 class Fact(NamedTuple):
@@ -145,4 +146,6 @@ _PIXEL = (
 def wanted_tags() -> frozenset[Tag]:
     """List the top-level attributes that a volume may need, so that no others are read."""
     top: set[str] = {place[0] for facts in (PLACE, ORDER) for fact in facts.values() for place in fact.places}
-    return frozenset(map(Tag, MOSAIC_TAGS)) | {Tag.of(keyword) for keyword in (*top, *DESCRIPTION, *_PIXEL)}
+    return frozenset(map(Tag, (*MOSAIC_TAGS, *NUCLEAR_TAGS))) | {
+        Tag.of(keyword) for keyword in (*top, *DESCRIPTION, *_PIXEL)
+    }

@@ -164,7 +164,7 @@ def examine(facts: FrameFacts, rows: Ints, policy: Policy | None = None, number:
         by_order = "time" if (temporal > 1).all() and np.bincount(place).max() <= temporal.max() else by_order
     columns = _Rows(facts, rows)
     grid = find_dimensions(place, columns, rank, by_order=by_order) if len(rows) > count else None
-    dimensions = grid.dimensions if grid else ()
+    dimensions = tuple(_weighted(d, facts, rows, notes) for d in grid.dimensions) if grid else ()
     if any(d.attribute == "InstanceNumber" for d in dimensions):
         notes.append("no attribute tells the frames at one place apart: they are counted by InstanceNumber")
     frames, doubles = _fill(place, count, dimensions, rank)
@@ -255,6 +255,19 @@ def _places(along: Floats, tolerance: float) -> tuple[Ints, int]:
     place = np.empty(len(along), np.int64)
     place[order] = np.concatenate([[0], np.cumsum(jump)])
     return place, int(jump.sum()) + 1
+
+
+def _weighted(dimension: Dimension, facts: FrameFacts, rows: Ints, notes: list[str]) -> Dimension:
+    """Take original images that state no b-value, beside others that do, for those without diffusion weighting."""
+    values = dimension.values
+    if dimension.attribute != "DiffusionBValue" or not np.isnan(values).any() or (values == 0).any():
+        return dimension
+    unstated = rows[np.isnan(values)[dimension.codes]]
+    kinds = [facts.sources[source].get("ImageType") for source in np.unique(facts.source[unstated]).tolist()]
+    if any("DERIVED" in kind if isinstance(kind, tuple) else kind == "DERIVED" for kind in kinds):
+        return dimension
+    notes.append(f"{len(unstated)} frames state no b-value: taken as 0 s/mm2")
+    return replace(dimension, values=np.nan_to_num(values, nan=0.0))
 
 
 def _sorted(positions: Floats, place: Ints) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -80,6 +81,17 @@ def test_dead_letters_are_told(run: Run, folder: Path, tmp_path: Path) -> None:
     assert code == 1
     assert out.count("  dead  ") == 3
     assert "3 of 3 instances are not delivered" in err
+
+
+def test_patterns_and_archives(run: Run, folder: Path, tmp_path: Path) -> None:
+    names = sorted(folder.rglob("*.dcm"))
+    with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:
+        archive.write(names[0], "a.dcm")
+    with dk.serve_dimse(dk.MemoryArchive(), port=0) as server:
+        code, out, _ = run("deliver", tmp_path / "some.zip", folder / "**" / "*.dcm", "--to", server.peer())
+        assert (code, "3 of 3 delivered" in out) == (0, True)
+        code, _, err = run("deliver", tmp_path / "nothing", "--to", server.peer())
+    assert (code, "no such file" in err) == (1, True)
 
 
 @pytest.mark.parametrize(

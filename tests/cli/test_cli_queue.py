@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dicomkit.cli.delivery import COMMANDS, add_queue
+from dicomkit.cli.queueing import COMMANDS, add_queue
 from dicomkit.delivery.queue import Queue
 from dicomkit.dimse.outgoing import Outgoing
 from dicomkit.errors import DicomError

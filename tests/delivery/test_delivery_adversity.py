@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -25,11 +26,14 @@ from dicomkit.delivery.delivering import deliver
 from dicomkit.delivery.forwarding import forward as forwarding
 from dicomkit.delivery.report import DeliveryReport
 from dicomkit.dimse.commitment_provider import committing
+from dicomkit.dimse.negotiation import NATIVE
+from dicomkit.dimse.normalized_provider import Service
 from dicomkit.dimse.provider import Refused
 from dicomkit.dimse.steps import Emit, Operation, Sleep, Together
 from dicomkit.net.bandwidth import Bandwidth
 from dicomkit.net.errors import ConnectionFailedError
 from dicomkit.net.retry import Retry
+from dicomkit.net.timeouts import Timeouts
 
 DOWN = dk.Peer("127.0.0.1", 1, "DOWN")
 QUICK = Retry("fixed", attempts=3, first=7, jitter=0)
@@ -132,6 +136,26 @@ def test_what_one_lacks_and_another_that_is_down_may_take_waits(
             assert delivered(driver, series, [lacking.peer, far.peer], **ways).is_complete
 
 
+def test_what_is_under_way_beside_one_that_breaks_the_association_is_not_blamed(
+    driver: ClockDriver, series: list[dk.DataSet]
+) -> None:
+    many = [dk.new_instance(ds) for ds in series for _ in range(3)]
+    bad = uids(many)[2]
+    archive = dk.MemoryArchive()
+    store = dk.serve.archive_provider(archive).performers["", "C-STORE-RQ"]
+
+    def perform(association: Any, message: Any) -> Operation:
+        if message.command.AffectedSOPInstanceUID == bad:
+            yield from association.abort()
+        else:
+            yield from store(association, message)
+
+    service = Service({(CT, "C-STORE-RQ"): perform}, {CT: NATIVE})
+    with dk.serve_dimse(archive, port=0, services=[service]) as server:
+        report = delivered(driver, many, server.peer(window=4), retry=replace(QUICK, attempts=2))
+    assert [one.sop_instance_uid for one in report if one.kind != "delivered"] == [bad]
+
+
 # ---- stopping ------------------------------------------------------------------------------------------------------
 
 
@@ -213,15 +237,24 @@ def test_a_claim_that_nobody_waits_for_is_given_back(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a signal of POSIX")
-def test_an_interrupt_ends_several_associations_that_wait(tmp_path: Path) -> None:
-    with Queue(tmp_path / "out.queue") as queue:
-        main = threading.main_thread().ident
-        assert main is not None
+@pytest.mark.parametrize("stalls", [False, True])
+def test_an_interrupt_ends_several_associations_that_wait(
+    series: list[dk.DataSet], tmp_path: Path, stalls: bool
+) -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+    with Queue(tmp_path / "out.queue") as queue, socket.create_server(("127.0.0.1", 0)) as silent:
+        if stalls:
+            queue.put(series, "FAR")
+        peer = dk.Peer("127.0.0.1", silent.getsockname()[1], timeouts=Timeouts(read=300))
         timer = threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT))
         timer.start()
+        began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            forward(queue, {"FAR": route(DOWN, associations=3)}, forever=True)
+            forward(queue, {"FAR": route(peer, associations=3, batch=1)}, forever=True)
         timer.join()
+        assert time.monotonic() - began < 60
+        assert queue.counts()["sending"] == 0
     assert not [thread for thread in threading.enumerate() if thread.name == "dicomkit operation"]
 
 
@@ -355,6 +388,15 @@ def test_what_the_queue_has_forgotten_already_is_delivered(series: list[dk.DataS
     assert report.is_complete
     assert [one.sop_instance_uid for one in report] == uids(series)
     assert {one.peer for one in report} == {str(far.peer)}
+
+
+def test_a_queue_that_is_paused_is_told(series: list[dk.DataSet], tmp_path: Path) -> None:
+    far = Far()
+    with Queue(tmp_path / "out.queue") as queue, far.up():
+        queue.pause()
+        report = dk.deliver(series, far.peer, queue=queue)
+    assert [one.kind for one in report] == ["waiting"] * 4
+    assert "paused" in str(report.ended_by)
 
 
 def test_the_same_instance_twice_in_a_batch(series: list[dk.DataSet], tmp_path: Path) -> None:

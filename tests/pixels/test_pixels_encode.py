@@ -25,6 +25,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jxl_files import by_djxl
+from pixel_images import described, secondary_capture
 from realdata import peer
 from video_frames import by_ffmpeg
 
@@ -51,16 +52,7 @@ def case(uid: str, bits: int, samples: int, shape: tuple[int, int], *, signed: b
     low = -(1 << (bits - 1)) if signed else 0
     size = shape if samples == 1 else (*shape, samples)
     array = rng.integers(low, low + (1 << bits), size).astype(f"{'i' if signed else 'u'}{1 if bits <= 8 else 2}")
-    description = PixelDescription(
-        rows=shape[0],
-        columns=shape[1],
-        samples_per_pixel=samples,
-        photometric_interpretation="MONOCHROME2" if samples == 1 else "RGB",
-        bits_allocated=8 if bits <= 8 else 16,
-        bits_stored=bits,
-        pixel_representation=int(signed),
-        transfer_syntax_uid=uid,
-    )
+    description = described(array, bits, uid)
     if samples == 3 and uid[-3:] in (".90", ".91", "201", "202", "203"):
         description = replace(description, photometric_interpretation="YBR_RCT")
     return array, description
@@ -213,19 +205,7 @@ def test_rle_against_pydicom(plugin: str, bits: int, samples: int, shape: tuple[
     if plugin != "pydicom":
         pytest.importorskip("rle")
     array, _ = case(RLE, bits, samples, shape)
-    data = array.tobytes()
-    ds = dk.DataSet(
-        {"Rows": shape[0], "Columns": shape[1], "SamplesPerPixel": samples, "PixelData": data + bytes(len(data) % 2)},
-        BitsAllocated=array.itemsize * 8,
-        BitsStored=bits,
-        HighBit=bits - 1,
-        PixelRepresentation=0,
-        PhotometricInterpretation="RGB" if samples == 3 else "MONOCHROME2",
-        PlanarConfiguration=0,
-        SOPClassUID="1.2.840.10008.5.1.4.1.1.7",
-        SOPInstanceUID="2.25.5",
-    )
-    dk.write(ds, tmp_path / "a.dcm", transfer_syntax=RLE)
+    dk.write(secondary_capture(array, bits), tmp_path / "a.dcm", transfer_syntax=RLE)
     theirs = pixels.pixel_array(tmp_path / "a.dcm", decoding_plugin=plugin)
     np.testing.assert_array_equal(theirs.reshape(array.shape), array)
 
@@ -234,25 +214,7 @@ def test_rle_against_pydicom(plugin: str, bits: int, samples: int, shape: tuple[
 def test_rle_against_gdcm(bits: int, samples: int, tmp_path: Path) -> None:
     command = peer("gdcmconv")
     array, _ = case(RLE, bits, samples, (20, 34))
-    ds = dk.DataSet(
-        {
-            "Rows": 20,
-            "Columns": 34,
-            "SamplesPerPixel": samples,
-            "PixelData": array.tobytes(),
-            "StudyInstanceUID": "2.25.6",
-        },
-        BitsAllocated=array.itemsize * 8,
-        BitsStored=bits,
-        HighBit=bits - 1,
-        PixelRepresentation=0,
-        PhotometricInterpretation="RGB" if samples == 3 else "MONOCHROME2",
-        PlanarConfiguration=0,
-        SOPClassUID="1.2.840.10008.5.1.4.1.1.7",
-        SOPInstanceUID="2.25.5",
-        SeriesInstanceUID="2.25.7",
-    )
-    dk.write(ds, tmp_path / "a.dcm", transfer_syntax=RLE)
+    dk.write(secondary_capture(array, bits), tmp_path / "a.dcm", transfer_syntax=RLE)
     subprocess.run(
         [command, "--raw", str(tmp_path / "a.dcm"), str(tmp_path / "b.dcm")], check=True, capture_output=True
     )

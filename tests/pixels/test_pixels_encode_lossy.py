@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from jxl_files import by_djxl
+from pixel_images import described
 from realdata import peer
 from video_frames import by_ffmpeg
 
@@ -43,17 +44,8 @@ def picture(uid: str, bits: int, samples: int, shape: tuple[int, int], *, signed
     values = np.clip(np.rint(np.stack(planes, axis=2) * most), margin, most - margin).astype(np.int64)
     values = values - (1 << (bits - 1)) if signed else values
     array = values.astype(f"{'i' if signed else 'u'}{1 if bits <= 8 else 2}")
-    description = PixelDescription(
-        rows=shape[0],
-        columns=shape[1],
-        samples_per_pixel=samples,
-        photometric_interpretation="MONOCHROME2" if samples == 1 else "RGB",
-        bits_allocated=8 if bits <= 8 else 16,
-        bits_stored=bits,
-        pixel_representation=int(signed),
-        transfer_syntax_uid=uid,
-    )
-    return array if samples == 3 else np.ascontiguousarray(array[:, :, 0]), description
+    array = array if samples == 3 else np.ascontiguousarray(array[:, :, 0])
+    return array, described(array, bits, uid)
 
 
 def as_file(data: bytes, description: PixelDescription, path: Path) -> None:

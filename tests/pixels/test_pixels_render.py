@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pixel_images import grey
 from realdata import manifest, needs_data, peer, real_file
 
 import dicomkit as dk
@@ -152,17 +153,6 @@ def test_every_image_renders_or_says_why(path: str) -> None:
     assert picture.dtype == np.uint8
     assert picture.shape[:2] == frame(ds).shape[:2]
     assert picture.ndim == 2 or picture.shape[2] == 3
-
-
-def grey(values: Any, **changes: Any) -> dk.DataSet:
-    array = np.array(values)
-    bits = array.dtype.itemsize * 8
-    return dk.DataSet(
-        {"Rows": array.shape[0], "Columns": array.shape[1], "BitsAllocated": bits, "SamplesPerPixel": 1},
-        PhotometricInterpretation="MONOCHROME2",
-        PixelRepresentation=int(array.dtype.kind == "i"),
-        PixelData=array.tobytes(),
-    ).assign(changes)
 
 
 def test_monochrome1_and_shape_invert_once() -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from pixel_images import grey
 from realdata import needs_data, peer, real_file
 
 import dicomkit as dk
@@ -30,17 +31,6 @@ from dicomkit.pixels.voi import voi_of
 from dicomkit.pixels.window import Window, continuous
 
 RNG = np.random.default_rng(5)
-
-
-def grey(values: Any, **changes: Any) -> dk.DataSet:
-    array = np.array(values)
-    bits = array.dtype.itemsize * 8
-    return dk.DataSet(
-        {"Rows": array.shape[0], "Columns": array.shape[1], "BitsAllocated": bits, "SamplesPerPixel": 1},
-        PhotometricInterpretation="MONOCHROME2",
-        PixelRepresentation=int(array.dtype.kind == "i"),
-        PixelData=array.tobytes(),
-    ).assign(changes)
 
 
 # Real world values.

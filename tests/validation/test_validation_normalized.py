@@ -117,6 +117,46 @@ def test_a_grayscale_image_box() -> None:
     assert ("missing", "BasicGrayscaleImageSequence[0].Rows") in found(box.assign(BasicGrayscaleImageSequence=[image]))
 
 
+def test_a_printer_configuration() -> None:
+    film = {"MediumType": "BLUE FILM", "FilmSizeID": "14INX17IN", "MaxDensity": 320}
+    layout = {
+        "ImageDisplayFormat": "STANDARD\\1,1",
+        "FilmOrientation": "PORTRAIT",
+        "FilmSizeID": "14INX17IN",
+        "PrinterResolutionID": "STANDARD",
+        "PrinterPixelSpacing": (0.08, 0.08),
+        "RequestedImageSizeFlag": "NO",
+    }
+    configuration = {
+        "SOPClassesSupported": "1.2.840.10008.5.1.1.9",
+        "MaximumMemoryAllocation": 1024,
+        "MemoryBitDepth": 8,
+        "PrintingBitDepth": 8,
+        "MediaInstalledSequence": [{"ItemNumber": 1, **film}],
+        "OtherMediaAvailableSequence": [film],
+        "SupportedImageDisplayFormatsSequence": [layout],
+        "DefaultPrinterResolutionID": "STANDARD",
+        "DefaultMagnificationType": "CUBIC",
+        "OtherMagnificationTypesAvailable": "NONE",
+        "DefaultSmoothingType": "SOFT",
+        "OtherSmoothingTypesAvailable": "SHARP",
+        "ConfigurationInformationDescription": "none",
+        "MaximumCollatedFilms": 0,
+        "DecimateCropResult": "DECIMATE",
+        "Manufacturer": "ACME",
+        "ManufacturerModelName": "P",
+        "PrinterName": "P1",
+    }
+    ds = dk.DataSet(SOPClassUID="1.2.840.10008.5.1.1.16.376", PrinterConfigurationSequence=[configuration])
+    assert found(ds) == []
+    inside = ("PrinterConfigurationSequence", 0)
+    wrong = ds.drop((*inside, "MemoryBitDepth"), (*inside, "MediaInstalledSequence", 0, "FilmSizeID"))
+    assert found(wrong) == [
+        ("missing", "PrinterConfigurationSequence[0].MediaInstalledSequence[0].FilmSizeID"),
+        ("missing", "PrinterConfigurationSequence[0].MemoryBitDepth"),
+    ]
+
+
 def test_the_edition_is_said() -> None:
     (note,) = [one for one in validate(MPPS, "strict") if one.rule == "edition"]
     assert note.message == (
@@ -130,7 +170,7 @@ def test_the_edition_is_said() -> None:
 
 def test_all_of_them_are_normalized_sop_classes() -> None:
     normalized = [known for name in iods() if (known := iod(name)) is not None and known.normalized]
-    assert len(normalized) == 13
+    assert len(normalized) == 14
     for known in normalized:
         (uid,) = known.sop_classes
         entry = uid_entry(uid)

@@ -50,7 +50,7 @@ def test_tables_are_loaded_only_when_used():
 
 
 def test_every_iod_has_its_modules_and_every_module_its_attributes():
-    assert len(iods()) == 175 + 13
+    assert len(iods()) == 175 + 14
     for name in iods():
         found = iod(name)
         assert found is not None

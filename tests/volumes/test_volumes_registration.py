@@ -26,3 +26,15 @@ def test_opened_volumes_have_the_accessor(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert np.allclose(np.array(done.stdout.split(), float).reshape(4, 4), volume.dicom.affine)
+
+
+def test_the_accessor_is_registered_before_it_is_loaded() -> None:
+    code = (
+        "import sys, warnings; warnings.simplefilter('error');"
+        "import xarray as xr; from dicomkit.volumes.registration import register; register(); register();"
+        "assert 'dicomkit.volumes.accessor' not in sys.modules;"
+        "print(xr.DataArray([1]).dicom); print(xr.DataArray.dicom.__name__); print(xr.DataArray([1]).dicom.units)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1:] == ["DicomAccessor", "None"]
