@@ -127,11 +127,14 @@ def values_of(terms: Iterable[Any], vr: str) -> Iterator[Values]:
 _DESCRIPTION = re.compile(
     r'<entry group="(\w{4})" element="(\w{4})"[^>]*>\s*<description>(.*?)</description>', re.DOTALL
 )
-_OTHERWISE = re.compile(r"(Required if (?:(?!Required if).)*?)\. Otherwise may be present if (.*?)(?:\.|$)")
+_OTHERWISE = re.compile(
+    r"(Required if (?:(?!Required if).)*?)\. (?:Otherwise may be|May also be) present (?:otherwise|if (.*?))(?:\.|$)"
+)
+_OPEN_TAG = re.compile(r"(\(\w{4},\w{4})(?= )")
 
 
 def allowed_otherwise(part3: str) -> dict[tuple[str, str], str]:
-    """Find "Otherwise may be present if ...", which the source of conditions lacks, in the still older edition of GDCM.
+    """Find "Otherwise may be present if ..." in the still older edition of GDCM: the source of conditions lacks it.
 
     Parameters
     ----------
@@ -151,8 +154,9 @@ def allowed_otherwise(part3: str) -> dict[tuple[str, str], str]:
     """
     found = {}
     for group, element, description in _DESCRIPTION.findall(part3):
-        if sentences := _OTHERWISE.search(" ".join(description.split())):
-            rule, allow = rule_of(sentences[1]), expression(marked(sentences[2]))
+        if sentences := _OTHERWISE.search(_OPEN_TAG.sub(r"\1)", " ".join(description.split()))):
+            rule = rule_of(sentences[1])
+            allow = expression(marked(sentences[2])) if sentences[2] else "*"
             if rule != UNKNOWN and allow:
                 found[f"{group}{element}".upper(), rule.need] = allow
     return found

@@ -24,7 +24,8 @@ _VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS transactions (
     uid TEXT NOT NULL, role TEXT NOT NULL, peer TEXT NOT NULL, state TEXT NOT NULL, begun REAL NOT NULL,
-    ended REAL, requested TEXT NOT NULL, result TEXT, called TEXT NOT NULL DEFAULT '', PRIMARY KEY (uid, role)
+    ended REAL, requested TEXT NOT NULL, result TEXT, called TEXT NOT NULL,
+    instances INTEGER NOT NULL, committed INTEGER NOT NULL, failed INTEGER NOT NULL, PRIMARY KEY (uid, role)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_state ON transactions (role, state, begun);
 """
@@ -33,6 +34,7 @@ _COLUMNS = ("role", "peer", "TransactionUID", "state", "instances", "committed",
 _SHOWN, _SHOWN_AS_TEXT = 100, 20
 _BUSY = 30.0
 """Seconds to wait for another program that writes."""
+_LOOK_AGAIN = 0.05
 MOST_WAITING = 64 << 20
 """How many characters the reports that haven't arrived may have, which a peer that asks and asks would fill."""
 _REMEMBERED = 1000
@@ -139,8 +141,8 @@ class Transactions:
     def asked(self, peer: str, transaction_uid: str, instances: Sequence[Reference]) -> None:
         """Remember a request that is about to be sent."""
         self._do(
-            "INSERT INTO transactions VALUES (?, ?, ?, 'pending', ?, NULL, ?, NULL, '')",
-            (transaction_uid, _USER, peer, self._clock(), json.dumps(instances)),
+            "INSERT INTO transactions VALUES (?, ?, ?, 'pending', ?, NULL, ?, NULL, '', ?, 0, 0)",
+            (transaction_uid, _USER, peer, self._clock(), json.dumps(instances), len(instances)),
         )
 
     def refused(self, transaction_uid: str) -> None:
@@ -153,11 +155,13 @@ class Transactions:
     def settled(self, commitment: Commitment) -> None:
         """Remember what a report told."""
         self._do(
-            "UPDATE transactions SET state=?, ended=?, result=? WHERE uid=? AND role=?",
+            "UPDATE transactions SET state=?, ended=?, result=?, committed=?, failed=? WHERE uid=? AND role=?",
             (
                 commitment.state,
                 None if commitment.pending else self._clock(),
                 _written(commitment),
+                len(commitment.committed),
+                len(commitment.failed),
                 commitment.transaction_uid,
                 _USER,
             ),
@@ -182,6 +186,21 @@ class Transactions:
             (transaction_uid, _USER),
         )
         return _read(transaction_uid, *rows[0]) if rows else None
+
+    def wait_for(self, transaction_uid: str, timeout: float = 30.0) -> Commitment | None:
+        """Wait for a report, which something takes that listens with the same ledger; None where none comes in time.
+
+        Parameters
+        ----------
+        transaction_uid
+            Of what `dicomkit.commit` returned.
+        timeout
+            Seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while (result := self.result(transaction_uid)) is None and time.monotonic() < deadline:
+            time.sleep(_LOOK_AGAIN)
+        return result
 
     def pending(self, *, older_than: float = 0.0) -> tuple[Waiting, ...]:
         """Return the requests for which no report came, those that wait longest first.
@@ -222,8 +241,17 @@ class Transactions:
             raise TransactionsFullError("too many reports wait for those who are to have them", path=self.path)
         self._do(_PRUNE, (_PROVIDER, _PROVIDER))
         rows = self._do(
-            "INSERT OR IGNORE INTO transactions VALUES (?, ?, ?, 'to report', ?, NULL, ?, ?, ?) RETURNING uid",
-            (commitment.transaction_uid, _PROVIDER, due.caller, self._clock(), requested, result, due.called),
+            "INSERT OR IGNORE INTO transactions VALUES (?, ?, ?, 'to report', ?, NULL, ?, ?, ?, ?, ?, ?) RETURNING uid",
+            (
+                commitment.transaction_uid,
+                _PROVIDER,
+                due.caller,
+                self._clock(),
+                requested,
+                result,
+                due.called,
+                *map(len, (commitment.requested, commitment.committed, commitment.failed)),
+            ),
         )
         return bool(rows)
 
@@ -236,8 +264,9 @@ class Transactions:
         self._ended(transaction_uid, "unwanted")
 
     def _ended(self, transaction_uid: str, state: str) -> None:
+        """Keep no more than the numbers of a report that is over."""
         self._do(
-            "UPDATE transactions SET state=?, ended=? WHERE uid=? AND role=?",
+            "UPDATE transactions SET state=?, ended=?, requested='[]', result=NULL WHERE uid=? AND role=?",
             (state, self._clock(), transaction_uid, _PROVIDER),
         )
 
@@ -265,16 +294,11 @@ class Transactions:
             frame[column] = pd.to_datetime(frame[column], unit="s", utc=True).dt.as_unit("s")
         return frame.astype({"committed": "Int64", "failed": "Int64", "instances": "Int64"})
 
-    def _rows(self) -> list[list[Any]]:
-        rows = self._do(
-            "SELECT role, peer, uid, state, requested, result, begun, ended FROM transactions ORDER BY begun, uid"
+    def _rows(self) -> list[tuple[Any, ...]]:
+        return self._do(
+            "SELECT role, peer, uid, state, instances, committed, failed, begun, ended FROM transactions"
+            " ORDER BY begun, uid"
         )
-        found = []
-        for role, peer, uid, state, requested, result, begun, ended in rows:
-            commitment = _read(uid, requested, result)
-            counts = len(commitment.requested), len(commitment.committed), len(commitment.failed)
-            found.append([role, peer, uid, state, *counts, begun, ended])
-        return found
 
     def _cells(self) -> tuple[list[str], list[list[Any]]]:
         return list(_COLUMNS), [[*row[:-2], *map(_moment, row[-2:])] for row in self._rows()]

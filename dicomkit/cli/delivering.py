@@ -51,6 +51,10 @@ def add_deliver(commands: Any) -> None:
     made.add_argument("--associations", type=int, default=1, metavar="N", help="how many at once (default: 1)")
     made.add_argument("--commit", action="store_true", help="count only what the peer commits to keep")
     made.add_argument("--commit-port", type=int, metavar="N", help="where the peer reports to, which it has to know")
+    made.add_argument(
+        "--commit-listen", default="127.0.0.1", metavar="HOST", help="address to listen on for that; 0.0.0.0 for all"
+    )
+    made.add_argument("--commit-wait", type=float, default=30.0, metavar="SECONDS", help="for the report (default: 30)")
     made.add_argument("--rows", type=int, default=200, metavar="N", help="lines to print at most (default: 200)")
     made.add_argument("--out", metavar="FILE", help="write the outcome of each to a .csv, .parquet or .json file")
     with_way(made)
@@ -111,7 +115,7 @@ def _forwarded(how: Route, arguments: Namespace) -> Iterator[str]:
 
 
 def _route(arguments: Namespace) -> Route:
-    commitment = dk.delivery.Commitment(port=arguments.commit_port) if arguments.commit else False
+    reporting = dk.delivery.Commitment(arguments.commit_wait, arguments.commit_listen, arguments.commit_port)
     return dk.delivery.route(
         [peer_of(arguments, address) for address in arguments.to],
         strategy=arguments.strategy,
@@ -122,7 +126,7 @@ def _route(arguments: Namespace) -> Route:
         bandwidth=None if arguments.rate is None else _rate(arguments.rate),
         schedule=arguments.hours,
         associations=arguments.associations,
-        commitment=commitment,
+        commitment=reporting if arguments.commit else False,
     )
 
 

@@ -109,6 +109,8 @@ def _looked_at(entry: Entry, route: Route) -> Outgoing:
         if errors:
             more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
             raise DicomError(f"not valid: {errors[0].message}{more}", path=entry.path)
+    if route.check is not None:
+        route.check(read(entry.path))
     return instance
 
 

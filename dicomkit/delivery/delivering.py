@@ -71,7 +71,8 @@ def deliver(
         What is told of every event.
     options
         Those of `dicomkit.delivery.route`: ``strategy``, ``retry``, ``patience``, ``validation``, ``compress``,
-        ``transfer_syntaxes``, ``convert``, ``bandwidth``, ``schedule``, ``associations``, ``batch``, ``commitment``.
+        ``transfer_syntaxes``, ``convert``, ``bandwidth``, ``schedule``, ``associations``, ``batch``, ``commitment``,
+        ``check``.
 
     Yields
     ------

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias, get_args
 
+from dicomkit.dataset.dataset import DataSet
 from dicomkit.delivery.failover import Candidate, Selection, order
 from dicomkit.delivery.schedule import Schedule
 from dicomkit.dimse.peer import Peer
@@ -56,6 +57,8 @@ class Route:
         How often and when to try again where no peer can be reached. This is no attempt of an instance.
     validation
         Errors that `dicomkit.validate` finds on this level make an instance a dead letter, unsent; None: no look.
+    check
+        Called with each data set before it is sent; a DicomError that it raises makes it a dead letter, unsent.
     transfer_syntaxes
         To which instances are converted, without loss, where a peer takes it, the best first.
     convert
@@ -84,6 +87,7 @@ class Route:
     associations: int = 1
     batch: int = 100
     commitment: Commitment | None = None
+    check: Callable[[DataSet], object] | None = None
 
     def __post_init__(self) -> None:
         order(self.candidates, self.strategy)  # says what is wrong with them
@@ -117,6 +121,7 @@ def route(
     associations: int = 1,
     batch: int = 100,
     commitment: Commitment | bool = False,
+    check: Callable[[DataSet], object] | None = None,
 ) -> Route:
     """Make a route.
 
@@ -170,4 +175,5 @@ def route(
         associations,
         batch,
         commitment if isinstance(commitment, Commitment) else Commitment() if commitment else None,
+        check,
     )

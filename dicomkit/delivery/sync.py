@@ -31,7 +31,7 @@ def deliver(
         Those of `dicomkit.delivery.delivering.deliver`: ``queue``, ``name``, ``priority``, ``again``, ``timeout``,
         ``cancelled``, ``on_event``; and those of `dicomkit.delivery.route`: ``strategy``, ``retry``, ``patience``,
         ``validation``, ``compress``, ``transfer_syntaxes``, ``convert``, ``bandwidth``, ``schedule``, ``associations``,
-        ``batch``, ``commitment``.
+        ``batch``, ``commitment``, ``check``.
     progress
         Whether to show a progress bar; or what is told of each attempt at an instance.
 

@@ -45,7 +45,7 @@ _GRACE = 0.2
 class SocketWire:
     """A connected socket, with the buffer that it is read into."""
 
-    __slots__ = ("_buffer", "_fresh", "_full", "_timeout", "plain", "remote", "server", "sock")
+    __slots__ = ("__weakref__", "_buffer", "_fresh", "_full", "_timeout", "plain", "remote", "server", "sock")
 
     def __init__(self, sock: socket.socket, remote: str, server: SocketServer | None = None) -> None:
         self.sock = sock
@@ -195,10 +195,6 @@ def _together(operations: Sequence[Operation], outer: Ending | None = None) -> G
     """Run operations in threads of their own; the first error ends them all."""
     queue: Queue[tuple[int, str, Any]] = Queue(_QUEUED_RESULTS)
     ending = Ending()
-    if outer is not None:
-        outer.inner.add(ending)
-        if outer.has_come:
-            ending.end()
 
     def work(number: int, operation: Operation) -> None:
         results = results_of(ending.of(operation))
@@ -219,31 +215,32 @@ def _together(operations: Sequence[Operation], outer: Ending | None = None) -> G
         threading.Thread(target=work, args=pair, name="dicomkit operation", daemon=True)
         for pair in enumerate(operations)
     ]
-    for thread in threads:
-        thread.start()
     returned: list[Any] = [None] * len(threads)
     error: BaseException | None = None
-    running = len(threads)
-    try:
-        while running:
-            number, kind, value = queue.get()
-            if kind == "result":
-                if not ending.has_come:
-                    yield value
-                continue
-            running -= 1
-            returned[number] = value
-            if kind == "error" and error is None:
-                error = value
-                ending.end()
-    finally:
-        ending.end()
-        if outer is not None:
-            outer.inner.discard(ending)
-        while running:
-            running -= queue.get()[1] != "result"
-        for thread in threads:
-            thread.join()
+    running = 0
+    with ending.within(outer):
+        try:
+            for thread in threads:
+                thread.start()
+                running += 1
+            while running:
+                number, kind, value = queue.get()
+                if kind == "result":
+                    if not ending.has_come:
+                        yield value
+                    continue
+                running -= 1
+                returned[number] = value
+                if kind == "error" and error is None:
+                    error = value
+                    ending.end()
+        finally:
+            ending.end()
+            while running:
+                running -= queue.get()[1] != "result"
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
     if error is not None:
         raise error
     return returned

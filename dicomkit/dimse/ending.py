@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 from dicomkit.dimse.steps import Close, Open, Operation, Sleep, Together
 
@@ -14,8 +17,9 @@ class Ending:
 
     def __init__(self) -> None:
         self._ended = threading.Event()
-        self._wires: set[Any] = set()
-        self.inner: set[Ending] = set()
+        self._lock = threading.Lock()
+        self._wires: WeakSet[Any] = WeakSet()  # one that broke is closed by nobody
+        self._inner: set[Ending] = set()
 
     @property
     def has_come(self) -> bool:
@@ -24,11 +28,29 @@ class Ending:
 
     def end(self) -> None:
         """End the operations at their next step, and wake up those that wait."""
-        self._ended.set()
-        for wire in tuple(self._wires):
+        with self._lock:
+            self._ended.set()
+            wires, inner = list(self._wires), list(self._inner)
+        for wire in wires:
             wire.interrupt()
-        for ending in tuple(self.inner):
+        for ending in inner:
             ending.end()
+
+    @contextmanager
+    def within(self, outer: Ending | None) -> Iterator[None]:
+        """Come with the end of an outer one, too."""
+        if outer is None:
+            yield
+            return
+        with outer._lock:
+            outer._inner.add(self)
+        if outer.has_come:
+            self.end()
+        try:
+            yield
+        finally:
+            with outer._lock:
+                outer._inner.discard(self)
 
     def of(self, operation: Operation) -> Operation:
         """Give the steps of an operation, until it or the end comes."""
@@ -46,9 +68,11 @@ class Ending:
                     except Exception as caught:
                         error = caught
                 if isinstance(step, Open) and error is None and value is not None:
-                    self._wires.add(value)
+                    with self._lock:
+                        self._wires.add(value)
                 elif isinstance(step, Close):
-                    self._wires.discard(step.wire)
+                    with self._lock:
+                        self._wires.discard(step.wire)
                 if self.has_come:
                     if isinstance(step, Open) and value is not None:
                         value.abandon(b"")

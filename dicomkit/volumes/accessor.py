@@ -158,6 +158,6 @@ def units_of(array: xr.DataArray) -> str | None:
 
 
 if getattr(xr.DataArray, "dicom", None) is accessor_of:  # what stood in for the class
-    del xr.DataArray.dicom
+    delattr(xr.DataArray, "dicom")
 _register: Any = xr.register_dataarray_accessor
 _register("dicom")(DicomAccessor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +28,4 @@ def register() -> None:
 
 def accessor_of(array: xr.DataArray) -> Any:
     """Load the accessor and give that of an array."""
-    from dicomkit.volumes.accessor import DicomAccessor
-
-    return DicomAccessor(array)
+    return import_module("dicomkit.volumes.accessor").DicomAccessor(array)

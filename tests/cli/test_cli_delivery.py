@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+import peers
 import pytest
 
 import dicomkit as dk
@@ -81,6 +82,17 @@ def test_dead_letters_are_told(run: Run, folder: Path, tmp_path: Path) -> None:
     assert code == 1
     assert out.count("  dead  ") == 3
     assert "3 of 3 instances are not delivered" in err
+
+
+def test_only_what_is_committed_counts(run: Run, folder: Path) -> None:
+    port = peers.free_port()
+    archive = dk.MemoryArchive()
+    back = {"DICOMKIT": dk.Peer("127.0.0.1", port, "DICOMKIT")}
+    service = dk.serve.commitment(archive, destinations=back)
+    way = ["--commit", "--commit-port", port, "--commit-listen", "127.0.0.1", "--commit-wait", 20]
+    with dk.serve_dimse(archive, ae="PACS", port=0, services=[service]) as server:
+        code, out, _ = run("deliver", folder, "--to", server.peer(), *way)
+    assert (code, "3 of 3 delivered" in out) == (0, True)
 
 
 def test_patterns_and_archives(run: Run, folder: Path, tmp_path: Path) -> None:

@@ -241,6 +241,21 @@ def test_what_is_not_valid_is_not_sent(driver: ClockDriver, series: list[dk.Data
     assert uids([broken])[0] not in far.came
 
 
+def test_what_a_check_refuses_is_not_sent(driver: ClockDriver, series: list[dk.DataSet]) -> None:
+    def check(ds: dk.DataSet) -> None:
+        if ds.PatientID != "ALLOWED":
+            raise dk.DicomError("not for this peer")
+
+    allowed, nameless = series[0].assign(PatientID="ALLOWED"), series[1].drop("PatientID")
+    far = Peer()
+    with far.up():
+        report, _ = delivered(driver, [allowed, nameless, series[2]], far.peer, check=check)
+    assert [one.kind for one in report] == ["delivered", "dead", "dead"]
+    assert "PatientID" in report[1].reason
+    assert "not for this peer" in report[2].reason
+    assert far.came == uids([allowed])
+
+
 @pytest.mark.parametrize("compress", COMPRESSIONS)
 def test_pixels_compressed_on_the_way_arrive_unharmed(driver: ClockDriver, compress: Any) -> None:
     series = dk.samples.ct_series(3, 64)

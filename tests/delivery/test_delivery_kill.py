@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -74,14 +73,12 @@ def test_nothing_is_lost_and_nothing_is_there_twice(number: int, instances: Path
     with Queue(queue_path) as queue:
         assert queue.put(instances, "FAR").added == COUNT
     deadline = time.monotonic() + SECONDS
-    kills = 0
     with running(RECEIVER, archive_path, port) as receiver, running(SENDER, queue_path, port) as sender:
         ends = {"receiver": receiver, "sender": sender}
         for victim in ("sender", "receiver") if number % 2 else ("receiver", "sender"):
-            time.sleep(chance.uniform(0.0, 0.6))
-            if ends["sender"].poll() is None:
-                kills += 1
-            os.kill(ends[victim].pid, signal.SIGKILL)
+            time.sleep(chance.uniform(0.0, 0.4))
+            assert ends["sender"].poll() in (None, 0)  # on a quiet machine it may be done by now
+            ends[victim].kill()
             ends[victim].wait(10)
             if victim == "receiver":
                 ends[victim] = _again(RECEIVER, archive_path, port)

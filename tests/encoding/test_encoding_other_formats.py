@@ -62,7 +62,7 @@ def nifti(magic: bytes, order: str = "<") -> bytes:
         (b"\x1c\2\0\0n+2\0\r\n\x1a\n" + bytes(540), "NIfTI-2"),
         (zipped(), "zip"),
         (tarred(), "tar"),
-        (gzip.compress(bytes(999)), "gzip"),
+        (gzip.compress(bytes(999), mtime=0), "gzip"),
         (bz2.compress(bytes(999)), "bzip2"),
         (lzma.compress(bytes(999)), "xz"),
         (npy(), "NumPy"),

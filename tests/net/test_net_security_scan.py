@@ -22,7 +22,7 @@ ANSWERS = {
     ("B403", "dicomkit/deidentification/folder.py"): (1, "asks whether a profile can be pickled; unpickles nothing"),
     ("B104", "dicomkit/serve/dimse.py"): (2, "compares with what the caller chose; listens on loopback by default"),
     ("B105", "dicomkit/cli/peers.py"): (1, "no passcode: the default of one that isn't given"),
-    ("B608", "dicomkit/archive/transactions.py"): (1, "joins a name of one of two columns"),
+    ("B608", "dicomkit/archive/transactions.py"): (1, "joins constants of the file"),
     ("B608", "dicomkit/archive/workitem_tables.py"): (2, "joins constants of the file"),
     ("B608", "dicomkit/delivery/queue.py"): (1, "joins constants of the package"),
     ("B608", "dicomkit/delivery/queue_contents.py"): (1, "joins constants of the package"),

@@ -64,7 +64,7 @@ def image(bits: int = 12, samples: int = 1, count: int = 3, *, signed: bool = Fa
     return (ds.assign(PlanarConfiguration=0) if samples > 1 else ds), pixels
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.product((*NATIVE, *LOSSLESS), repeat=2))
+@pytest.mark.parametrize(("first", "second"), list(itertools.product((*NATIVE, *LOSSLESS), repeat=2)))
 def test_any_to_any_without_loss(first: str, second: str) -> None:
     ds, pixels = image()
     one = transcode(ds, first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -17,7 +18,7 @@ from dicomkit.archive import Transactions, transactions
 from dicomkit.dimse.blocking_driver import run
 from dicomkit.dimse.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, MemoryLedger, commitment_reports
 from dicomkit.dimse.commitment_provider import Due, committing, report
-from dicomkit.dimse.commitments import Commitment, Reference, make_request
+from dicomkit.dimse.commitments import Commitment, Reference, make_request, read_report
 from dicomkit.dimse.negotiation import NATIVE, Proposal
 from dicomkit.dimse.normalized import request
 from dicomkit.dimse.pool import using
@@ -105,6 +106,24 @@ def test_what_is_pending_is_not_forgotten() -> None:
     assert [waiting.transaction_uid for waiting in ledger.pending()] == ["1.2.9"]
 
 
+def test_one_may_wait_for_a_report_of_long_ago() -> None:
+    ledger = Transactions()
+    ledger.asked("PACS@pacs.local:104", "1.2.9", [ONE])
+    assert ledger.wait_for("1.2.9", 0.01) is None
+    timer = threading.Timer(0.1, ledger.settled, [told("1.2.9", ONE)])
+    timer.start()
+    result = ledger.wait_for("1.2.9")
+    timer.join()
+    assert result is not None
+    assert result.is_committed
+
+
+def test_a_failure_without_a_reason_is_one_nevertheless() -> None:
+    item = dk.DataSet(ReferencedSOPClassUID=CT, ReferencedSOPInstanceUID="1.2.3.1")
+    found = read_report(dk.DataSet(TransactionUID="1.2.9", FailedSOPSequence=[item]), [ONE], 0.0)
+    assert [(reference, reason.code) for reference, reason in found.failed] == [(ONE, 0x0110)]
+
+
 def test_memory_is_bounded() -> None:
     ledger = MemoryLedger(most=3)
     for number in range(9):
@@ -146,6 +165,31 @@ def test_a_caller_that_is_down_keeps_no_other_waiting_and_costs_one_thread() -> 
         began = time.monotonic()
     assert time.monotonic() - began < 30
     assert {due.caller for due in reports.undelivered()} == {"DOWN"}
+
+
+def test_in_an_event_loop_too() -> None:
+    port = peers.free_port()
+    reports, ledger = Transactions(), Transactions()
+    assert reports.due(Due("DOWN", "PACS", told("1.2.1", ONE)))
+    assert reports.due(Due("UP", "PACS", told("1.2.2", ONE)))
+    for uid in ("1.2.2", "1.2.3"):
+        ledger.asked("PACS@here:104", uid, [ONE])
+    where_to = {"DOWN": DOWN, "UP": dk.Peer("127.0.0.1", port, "UP")}.get
+    service = committing(lambda _: {}, where_to=where_to, reports=reports)
+
+    async def whole() -> None:
+        async with (
+            dk.serve.serve_dimse_async(None, port=port, services=[commitment_reports(ledger)]),
+            dk.serve.serve_dimse_async(None, ae="PACS", port=0, services=[service]) as peer,
+        ):
+            assert await asyncio.to_thread(ask, calling("UP", peer.port), "1.2.3") == 0
+            while len(reports.undelivered()) > 1:
+                await asyncio.sleep(0.05)
+
+    asyncio.run(asyncio.wait_for(whole(), 30))
+    assert ledger.result("1.2.2") is not None
+    assert ledger.result("1.2.3") is not None
+    assert [due.caller for due in reports.undelivered()] == ["DOWN"]
 
 
 def test_after_a_restart_one_that_is_down_keeps_no_other_waiting() -> None:

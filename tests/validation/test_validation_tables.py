@@ -6,12 +6,15 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from realdata import STANDARD, needs_standard
 
+import dicomkit as dk
 from dicomkit.standard.attributes import attribute, tag_of
 from dicomkit.standard.compressed_pixels import compressed_pixels
+from dicomkit.standard.conditions import holds
 from dicomkit.standard.modules import AttributeUse, group, iod, iod_of, iods, module
 from dicomkit.standard.uids import uid_of, uids_of_type
 
@@ -175,3 +178,27 @@ def test_what_may_be_in_derived_frames_too(frame_type: str, acquisition: str, al
     refused = {finding.path[-1] for finding in validate(ds) if finding.rule == "not allowed"}
     assert ("RotationDirection" not in refused) == ("RevolutionTime" not in refused) == allowed
     assert ("ReconstructionDiameter" in refused) == (frame_type == "MIXED")
+
+
+@pytest.mark.parametrize(
+    ("name", "keyword", "attributes", "allowed"),
+    [
+        ("dx-image", "WindowCenter", {"VOILUTSequence": [{}]}, True),
+        ("dx-image", "WindowCenter", {}, False),
+        ("dx-image", "VOILUTSequence", {"WindowCenter": 1}, True),
+        ("sc-multi-frame-image", "NominalScannedPixelSpacing", {"ConversionType": "SD"}, True),
+        ("sc-multi-frame-image", "NominalScannedPixelSpacing", {"ConversionType": "WSD"}, False),
+        ("vl-image", "ReferencedImageSequence", {}, True),
+    ],
+)
+def test_what_may_also_be_present(name: str, keyword: str, attributes: dict[str, object], allowed: bool) -> None:
+    """PS3.3 C.8.11.3, C.8.6.3, C.8.12.1: "May also be present if ..."."""
+    rule = use_of(name, keyword).rule
+    assert rule is not None
+    ds = dk.DataSet({"PresentationIntentType": "FOR PRESENTATION", **attributes})
+
+    def met(condition: Any) -> bool:
+        return condition if isinstance(condition, bool) else holds(condition, lambda tag: ds.all(tag) or None)
+
+    assert met(rule.need) == (name == "dx-image" and not attributes)
+    assert met(rule.allow) == allowed
