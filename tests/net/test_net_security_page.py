@@ -38,7 +38,7 @@ def test_limits_are_those_of_the_code():
         value = getattr(importlib.import_module(f"dicomkit.{module}"), name)
         assert value == int(number) * {"KiB": 1 << 10, "MiB": 1 << 20}.get(unit, 1), where
         checked += 1
-    assert checked == 5
+    assert checked == 6
 
 
 def test_time_outs_are_those_of_the_code():
