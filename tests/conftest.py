@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -37,3 +37,24 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     return fail_if_required((yield))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pynetdicom_takes_its_answers() -> None:
+    """Keep pynetdicom's own thread from taking the answer that a request of its user waits for.
+
+    Its user waits until that thread says that it pauses, which it may still say of the request before; then it takes
+    the answer, and the request times out. Here it takes nothing while a request is under way.
+    """
+    try:
+        from pynetdicom.dimse import DIMSEServiceProvider
+    except ImportError:
+        return
+    take = DIMSEServiceProvider.get_msg
+
+    def get_msg(self: Any, block: bool = False) -> Any:
+        if not block and not self.assoc._reactor_checkpoint.is_set():
+            return None, None
+        return take(self, block)
+
+    DIMSEServiceProvider.get_msg = get_msg
