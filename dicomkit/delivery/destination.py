@@ -117,7 +117,7 @@ class Destination:
             policy = replace(policy, attempts=None, timeout=None, on=lambda _: True)
         elif _may_come_back(error, entry.path):
             error = NetworkError(error.message, category="transient")
-        wait = policy.wait_after(error, entry.attempts)
+        wait = policy.wait_after(error, entry.attempts, self.clock() - entry.enqueued)
         return None if wait is None else self.clock() + wait
 
     def took(self, entries: Sequence[Entry]) -> None:

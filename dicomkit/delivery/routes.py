@@ -52,7 +52,8 @@ class Route:
     strategy
         In which order they are tried: ``"failover"``, ``"priority"``, ``"round robin"``, ``"weighted"``, ``"random"``.
     retry
-        How often and when an instance is tried again that a peer didn't take; then it is a dead letter.
+        How often and when an instance is tried again that a peer didn't take; then it is a dead letter. Its time-out
+        runs from when the instance was put into the queue.
     patience
         How often and when to try again where no peer can be reached. This is no attempt of an instance.
     validation

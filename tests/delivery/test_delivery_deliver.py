@@ -140,6 +140,14 @@ def test_what_stays_refused_dies_after_its_attempts(driver: ClockDriver, series:
     assert far.came.count(bad) == 3
 
 
+def test_an_instance_is_tried_as_long_as_its_policy_says(driver: ClockDriver, series: list[dk.DataSet]) -> None:
+    far = Peer({uids(series)[0]: [0xA700] * 99})
+    with far.up():
+        report, slept = delivered(driver, series, far.peer, retry=Retry("fixed", 99, first=7, jitter=0, timeout=30))
+    assert (report[0].kind, report[0].attempts) == ("dead", 5)
+    assert sum(slept) == pytest.approx(28)
+
+
 def test_each_sop_class_has_its_policy(driver: ClockDriver, series: list[dk.DataSet]) -> None:
     once = Retry(attempts=9, by_sop_class={"CTImageStorage": Retry(attempts=1)})
     far = Peer({uid: [0xA700] for uid in uids(series)})
