@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -101,8 +102,18 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'dicomkit' has no attribute {name!r}")
     value = getattr(import_module(module), name)
     globals()[name] = value
+    _register_accessor()
     return value
 
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def _register_accessor() -> None:
+    """Give arrays of xarray ``.dicom`` where xarray is loaded; it is not loaded for it."""
+    if "xarray" in sys.modules:
+        import_module("dicomkit.volumes.registration").register()
+
+
+_register_accessor()

@@ -2,14 +2,13 @@
 
 Importing it registers the accessor ``dicom`` too, and xarray imports it whenever it looks for an engine. So a volume
 that was saved has ``.dicom`` as soon as xarray has opened it without being told which of its own engines to take; where
-one is named, or with open_zarr, ``import dicomkit.volumes.accessor`` is what gives it.
+one is named, or with open_zarr, ``import dicomkit`` after xarray, or any use of dicomkit, is what gives it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from importlib import import_module
 from typing import Any
 
 import xarray as xr
@@ -18,8 +17,9 @@ from xarray.backends import BackendEntrypoint
 from dicomkit.volumes.gather import gather
 from dicomkit.volumes.load import lazy_volume
 from dicomkit.volumes.policy import Policy
+from dicomkit.volumes.registration import register
 
-import_module("dicomkit.volumes.accessor")
+register()
 
 
 class DicomBackend(BackendEntrypoint):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import dicomkit as dk
 
@@ -38,3 +39,18 @@ def test_the_accessor_is_registered_before_it_is_loaded() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1:] == ["DicomAccessor", "None"]
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "import xarray as xr, dicomkit",
+        "import dicomkit as dk, xarray as xr; assert not hasattr(xr.DataArray, 'dicom'); dk.to_volumes",
+        "import dicomkit as dk, xarray as xr; dk.Tag",
+    ],
+)
+def test_plain_imports_give_the_accessor(statements: str) -> None:
+    code = f"import warnings; warnings.simplefilter('error'); {statements}; print(repr(xr.DataArray([1]).dicom))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "<dicom accessor: the array has no coordinate 'geometry'>\n"
