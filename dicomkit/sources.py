@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from dicomkit.descriptors import open_descriptor, read_at, read_into
 from dicomkit.errors import DicomError, MissingFeatureError, SourceError
@@ -39,8 +39,7 @@ class MemorySource:
         return self.data[offset : offset + length]
 
 
-@dataclass(frozen=True, slots=True)
-class FileSource:
+class FileSource(NamedTuple):
     """A file, by its path and what tells whether it changed."""
 
     path: str

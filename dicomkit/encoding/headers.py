@@ -21,8 +21,10 @@ explicit_little = struct.Struct("<IHH").unpack_from
 implicit_little = struct.Struct("<II").unpack_from
 length_little = struct.Struct("<I").unpack_from
 length_big = struct.Struct(">I").unpack_from
+sequence_little = struct.Struct("<III").unpack_from
 _four_big = struct.Struct(">HHHH").unpack_from
 _tag_and_length_big = struct.Struct(">HHI").unpack_from
+_sequence_big = struct.Struct(">IHHI").unpack_from
 
 
 def explicit_big(data: Data, position: int) -> tuple[int, int, int]:
@@ -37,8 +39,15 @@ def implicit_big(data: Data, position: int) -> tuple[int, int]:
     return group | element << 16, length
 
 
+def sequence_big(data: Data, position: int) -> tuple[int, int, int]:
+    """Give the length of a big-endian sequence in explicit VR, and word and length of what follows: its first item."""
+    length, group, element, item_length = _sequence_big(data, position)
+    return length, group | element << 16, item_length
+
+
 # One for each byte order: little, big.
 EXPLICIT = (explicit_little, explicit_big)
 IMPLICIT = (implicit_little, implicit_big)
 LENGTH = (length_little, length_big)
+SEQUENCE = (sequence_little, sequence_big)
 ITEM_BYTES = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")

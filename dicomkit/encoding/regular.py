@@ -6,7 +6,7 @@ import struct
 from typing import TypeAlias
 
 from dicomkit.dataset.index import DICTIONARY_VR, ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER, UNDEFINED_LENGTH, vr_word
-from dicomkit.encoding.headers import ALL_ONES, EXPLICIT, IMPLICIT, LENGTH, PLAIN_LONG, SHORT, SQ, UN, Data
+from dicomkit.encoding.headers import ALL_ONES, EXPLICIT, IMPLICIT, LENGTH, PLAIN_LONG, SEQUENCE, SHORT, SQ, UN, Data
 from dicomkit.encoding.implied_vr import implied_kinds, sequence_words
 
 SMALL = 1 << 16
@@ -50,7 +50,7 @@ def explicit_elements(
     item_flags
         Flags to record with each item.
     """
-    header, pair, long_length = EXPLICIT[big], IMPLICIT[big], LENGTH[big]
+    header, pair, long_length, sequence = EXPLICIT[big], IMPLICIT[big], LENGTH[big], SEQUENCE[big]
     short, plain_long = SHORT, PLAIN_LONG
     row: tuple[int, int, int] = (0, 0, 0)
     try:
@@ -71,9 +71,8 @@ def explicit_elements(
                 elif vr == SQ:
                     if len(frames) > _MOST_FRAMES or (not frames and word & 0xFFFF >= stop_group):
                         break
-                    length = long_length(data, position + 8)[0]
+                    length, item, item_length = sequence(data, position + 8)
                     start = position + 12
-                    item, item_length = pair(data, start)
                     if item == ITEM and item_length + 8 <= length <= end - start and data[start + 8 + big]:
                         record = len(rows)
                         frames.append([end, start + length, record, record + 4, 0])
@@ -97,9 +96,9 @@ def explicit_elements(
                     break
             if position != end or not frames:
                 return position, end, row
-            frame = frames[-1]
-            if position == frame[1] and not frame[4]:
-                end = frame[0]
+            outer_end, sequence_end, _, _, state = frames[-1]
+            if position == sequence_end and not state:
+                end = outer_end
                 frames.pop()
             elif next_item := _between_items(data, position, rows, frames, item_flags, big):
                 position, end = next_item
