@@ -13,7 +13,7 @@ from dicomkit.sources import CHUNK, Bulk, FileSource
 
 _NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _MOST_BUFFERS = 512
-_SMALL = 1 << 14
+_SMALL = 1 << 16
 _PAGE = 1 << 12
 """Between positions that differ by less, the system copies the halves of pages, which takes twice as long as to read
 and write."""

@@ -57,9 +57,11 @@ class Records:
         Of the item: whether its content is in another encoding than the data set.
     places
         The record of each word, once ``positions`` was asked for it.
+    doubled
+        Whether a tag is there twice, once ``positions`` was asked.
     """
 
-    __slots__ = ("_charset", "big_endian", "flags", "index", "kind", "outer", "places", "start", "stop")
+    __slots__ = ("_charset", "big_endian", "doubled", "flags", "index", "kind", "outer", "places", "start", "stop")
 
     def __init__(
         self, index: Index, start: int, stop: int, outer: DataSet | None, flags: int, kind: type[DataSet]
@@ -72,6 +74,7 @@ class Records:
         self.kind = kind
         self.big_endian = index.transfer_syntax.big_endian != bool(flags & BIG_ENDIAN)
         self.places: dict[int, int] | None = None
+        self.doubled = False
         self._charset: Charset | None = None
 
     def positions(self) -> dict[int, int]:
@@ -84,6 +87,7 @@ class Records:
                 here += words[run.start : run.stop]
                 records += run
             self.places = dict(zip(here, records, strict=True))
+            self.doubled = len(self.places) < len(here)
         return self.places
 
     def find(self, tag: int) -> int | None:
@@ -207,7 +211,7 @@ class Records:
             return self
         data = source.read(0, source.size)
         index = self.index
-        loaded = Index(index.rows, MemorySource(data), ((0, data),), index.transfer_syntax, index.repairs)
+        loaded = Index(index.rows, MemorySource(data), ((0, data),), index.transfer_syntax, index.repairs, index.whole)
         return Records(loaded, self.start, self.stop, self.outer, self.flags, self.kind)
 
     def detach(self) -> Records:
@@ -233,7 +237,7 @@ class Records:
         windows = tuple(
             (start, data) for start, data in index.windows if rows and start <= rows[-1] and rows[3] < start + len(data)
         )
-        smaller = Index(rows, index.source, windows, index.transfer_syntax, index.repairs)
+        smaller = Index(rows, index.source, windows, index.transfer_syntax, index.repairs, index.whole)
         return Records(smaller, 0, self.stop - self.start, self.outer, self.flags, self.kind)
 
     def __reduce__(self) -> tuple[Any, ...]:

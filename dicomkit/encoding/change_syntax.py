@@ -50,6 +50,6 @@ def with_transfer_syntax(ds: DataSet, transfer_syntax: str | TransferSyntax) -> 
         ds = ds.assign(pixels)
     records = ds._records
     index = records.index
-    index = Index(index.rows, index.source, index.windows, syntax, index.repairs)
+    index = Index(index.rows, index.source, index.windows, syntax, index.repairs, index.whole)
     moved = Records(index, records.start, records.stop, records.outer, records.flags, DataSet)
     return DataSet._of(moved, ds._overlay, {}, meta)

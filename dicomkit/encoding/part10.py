@@ -11,7 +11,7 @@ from dicomkit.dataset.repairs import Repair
 from dicomkit.encoding.headers import ALL_ONES, IMPLICIT, LONG, SHORT, explicit_little, implicit_little, length_little
 from dicomkit.encoding.implied_vr import implied_kind
 from dicomkit.encoding.other_formats import other_format
-from dicomkit.encoding.regular import explicit_elements
+from dicomkit.encoding.regular import SMALL, explicit_elements
 from dicomkit.encoding.scan_state import FIRST_WINDOW
 from dicomkit.encoding.scanner import scan
 from dicomkit.errors import DicomError, ReadError, SourceError, TruncatedError
@@ -64,7 +64,8 @@ def parse(
 
 
 def _parse(opened: Opened | OpenedFile, stop_before: int | None, given: str | None) -> DataSet:
-    head = opened.read_at(0, FIRST_WINDOW)
+    whole = stop_before is None and opened.size <= SMALL
+    head = opened.read_at(0, opened.size if whole else FIRST_WINDOW)
     repairs: list[Repair] = []
     start = 132 if head[128:140] == _REGULAR_START else _start(head, repairs)
     if not start and given is None and (other := other_format(head)) is not None:
@@ -265,4 +266,6 @@ def _parse_deflated(
 
 
 def _with_repairs(index: Index, repairs: list[Repair]) -> Index:
-    return Index(index.rows, index.source, index.windows, index.transfer_syntax, (*repairs, *index.repairs))
+    return Index(
+        index.rows, index.source, index.windows, index.transfer_syntax, (*repairs, *index.repairs), index.whole
+    )

@@ -97,7 +97,7 @@ class ScanState:
         else:
             rows = self.new_rows
         kept = () if isinstance(self.source, InflatedSource) else tuple(self.windows)
-        return Index(rows if few(rows) else packed(rows), self.source, kept, self.syntax, tuple(self.repairs))
+        return Index(rows if few(rows) else packed(rows), self.source, kept, self.syntax, tuple(self.repairs), True)
 
     # The window.
 

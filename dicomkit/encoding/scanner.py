@@ -49,7 +49,7 @@ def scan(
         window[1], start, min(opened.size, _LONGEST_RUN), rows, frames, stop_group=stop >> 16, big=syntax.big_endian
     )
     if not frames and (position == opened.size or (row and row[1] in LONG and to_word(row[0]) >= stop)):
-        return _cut(Index(rows, opened.source, (window,), syntax), stop)
+        return _cut(Index(rows, opened.source, (window,), syntax, whole=True), stop)
     scan = _Scan(opened, start, syntax, stop, window)
     scan.go_on(rows, frames, position, end)
     return scan.run()
@@ -134,5 +134,7 @@ def _cut(index: Index, stop_before: int) -> Index:
     for run in index.runs(0, len(index)):
         if run and to_word(rows[4 * run[-1]]) >= stop_before:
             first = next(record for record in run if to_word(rows[4 * record]) >= stop_before)
-            return Index(rows[: 4 * first], index.source, index.windows, index.transfer_syntax, index.repairs)
+            return Index(
+                rows[: 4 * first], index.source, index.windows, index.transfer_syntax, index.repairs, index.whole
+            )
     return index

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from itertools import repeat
-from operator import itemgetter
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import Element
-from dicomkit.dataset.index import BIG_ENDIAN, IMPLICIT_CONTENT, UNDEFINED_LENGTH, vr_word
+from dicomkit.dataset.index import BIG_ENDIAN, IMPLICIT_CONTENT, UNDEFINED_LENGTH, to_word, vr_word
+from dicomkit.dataset.records import Records
 from dicomkit.sources import Bulk
 from dicomkit.values.charset import Charset
 from dicomkit.values.transfer_syntax import TransferSyntax
@@ -46,16 +44,16 @@ def pieces(ds: DataSet, syntax: TransferSyntax, charset: Charset) -> Iterator[El
     if edits:
         group_lengths = {tag & 0xFFFF0000 for tag in edits}
         edits = sorted({*edits, *(tag for tag in group_lengths if ds._records.find(tag) is not None)})
-    level = _Level.of(ds, tags)
+    in_bulk = _in_bulk(ds._records)
     at = 0
     for tag in edits:
         stop = bisect_left(tags, tag, at)
-        yield from level.run(ds, at, stop)
+        yield from _run(ds, tags, at, stop, in_bulk=in_bulk)
         new = ds._overlay.get(tag)
         if new is not None and tag & 0xFFFF:
             yield new
         at = stop + 1 if stop < len(tags) and tags[stop] == tag else stop
-    yield from level.run(ds, at, len(tags))
+    yield from _run(ds, tags, at, len(tags), in_bulk=in_bulk)
 
 
 def _same_encoding(ds: DataSet, tags: list[int], syntax: TransferSyntax, charset: Charset) -> bool:
@@ -70,35 +68,27 @@ def _same_encoding(ds: DataSet, tags: list[int], syntax: TransferSyntax, charset
     return sorted(tags) == tags  # each is there once: they are keys
 
 
-class _Level(NamedTuple):
-    """The elements of one data set, without what is nested in them: tags, and where they are in the source."""
+def _in_bulk(records: Records) -> bool:
+    """Whether runs of elements can be taken over: nothing lies between them, each is there once, lengths are even."""
+    index, start, stop = records.index, records.start, records.stop
+    places = records.positions()
+    if not index.whole or records.doubled:
+        return False
+    lengths = index.lengths if stop - start == len(index) else index.rows[4 * start + 2 : 4 * stop : 4]
+    return not any(map(_ODD, lengths)) or not any(index.length(record) & 1 for record in places.values())
 
-    tags: list[int]
-    headers: Sequence[int]
-    offsets: Sequence[int]
-    lengths: Sequence[int]
 
-    @classmethod
-    def of(cls, ds: DataSet, tags: list[int]) -> _Level:
-        """Take the columns of its records; the header of an element whose VR is from elsewhere has length 0."""
-        records, rows = ds._records, ds._records.index.rows
-        numbers = list(records.positions().values())
-        kinds, lengths, offsets = rows[1::4], rows[2::4], rows[3::4]
-        if len(numbers) < len(kinds):
-            of_level = itemgetter(*numbers, -1, -1)  # of one number it would give no tuple
-            kinds, lengths, offsets = of_level(kinds)[:-2], of_level(lengths), of_level(offsets)
-        headers = [8] * len(numbers) if records.implicit_vr else list(map(_HEADERS.get, kinds, repeat(0)))
-        return cls(tags, headers, offsets, lengths)
-
-    def run(self, ds: DataSet, first: int, stop: int) -> Iterator[Element | Bulk]:
-        """Untouched elements: one slice, if they follow each other in the source too and have even lengths."""
-        if first == stop:
+def _run(ds: DataSet, tags: list[int], first: int, stop: int, *, in_bulk: bool) -> Iterator[Element | Bulk]:
+    """Untouched elements: one slice of the source, or each by itself."""
+    if first == stop:
+        return
+    records, rows = ds._records, ds._records.index.rows
+    if in_bulk:
+        places = records.positions()
+        start, last = (4 * places[to_word(tags[at])] for at in (first, stop - 1))
+        header = 8 if records.implicit_vr else _HEADERS.get(rows[start + 1])
+        if header is not None:
+            offset = rows[start + 3] - header
+            yield Bulk(records.index.source, offset, rows[last + 2] + rows[last + 3] - offset)
             return
-        headers, lengths = self.headers[first:stop], self.lengths[first:stop]
-        start = self.offsets[first] - headers[0]
-        size = sum(lengths) + sum(headers)
-        if start + size == self.offsets[stop - 1] + lengths[-1] and 0 not in headers and not any(map(_ODD, lengths)):
-            yield Bulk(ds._records.index.source, start, size)
-            return
-        for tag in self.tags[first:stop]:
-            yield ds.element(tag)
+    yield from map(ds.element, tags[first:stop])
