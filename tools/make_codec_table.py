@@ -36,13 +36,13 @@ HEAD = """# Codecs
 What decodes and encodes the frames of each transfer syntax. Made by `tools/make_codec_table.py`, with Python {python}
 and imagecodecs {imagecodecs}.
 
-*Oracles* are the decoders outside this library that are given what it encoded (`tests/pixels/test_pixels_encode.py`,
-`tests/pixels/test_pixels_transcode.py`, `tests/pixels/test_pixels_encode_lossy.py`). Without loss they give back the
-original. With loss they agree with our decoder: exactly for near-lossless JPEG-LS, whose bound is held and reached;
-within 1 for JPEG 2000 and HTJ2K (2 of 65535 from FFmpeg with 16 bits); within 1 of 255 or 4 of 4095 for grey JPEG;
-within 1 of 500 of the range for JPEG XL. 8, 10, 12 and 16 bits, one and three components, odd sizes, one pixel and one
-row were tried, and signed values where the syntax holds them with loss: JPEG and lossy JPEG XL don't. FFmpeg was given
-unsigned images only, and one component in JPEG-LS.
+*Oracles* are the decoders outside this library that are given what it encoded, each with 8, 10, 12 and 16 bits, signed
+and unsigned, one and three components, odd sizes, one pixel, one row and one column
+(`tests/pixels/test_pixels_encode_oracles.py`; whole files also in `tests/pixels/test_pixels_transcode.py`). Without
+loss they give back the original. With loss they agree with our decoder: exactly for near-lossless JPEG-LS, whose bound
+is held and reached; within 1 for JPEG 2000 and HTJ2K (2 of 65535); within 1 of 255 or 4 of 4095 for JPEG; within 1 of
+500 of the range for JPEG XL. JPEG and lossy JPEG XL hold no signed values. FFmpeg is given unsigned images only, and
+one component in JPEG-LS; GDCM no frames of a few pixels, which it refuses whoever encoded them.
 
 The largest difference is that of one smooth image with noise, of as many bits as the syntax holds up to 12: after
 `encode` and `decode`, without loss where the syntax can do that, and with the default loss.
@@ -76,9 +76,18 @@ bit.
 | colour in JPEG-LS | one scan a component | samples interleaved in one scan |
 | SPIFF header of JPEG-LS | written, and taken out here | not written |
 | precision of an HTJ2K codestream | 8 or 16 bits | BitsStored |
+| broken HTJ2K data | zeros: frames with a black last row are decoded by OpenJPEG as well | an error |
 
-Pixels are the same on both. Up to 24 bits are encoded as JPEG 2000 (OpenJPEG is silently wrong beyond 25) and up to 16
-in everything else that codes samples; RLE, deflated and uncompressed frames hold any.
+Pixels are the same on both. HTJ2K with loss (.203) is decoded by OpenJPEG: OpenJPH, as wrapped, turns values that
+overshoot their range into ones from its other end. Up to 24 bits are encoded as JPEG 2000 (OpenJPEG is silently wrong
+beyond 25) and up to 16 in everything else that codes samples; RLE, deflated and uncompressed frames hold any.
+
+## Memory
+
+`transcode` goes frame by frame and holds less than two frames for each worker besides its result, whatever the syntax:
+what was encoded without loss is compared by its digest and decoded into the memory of its source. Colour in JPEG 2000
+takes two, as OpenJPEG wants it by plane, and so does `transcode_report` with loss, which compares the frames before and
+after. What a codec allocates for itself is not counted.
 """
 
 

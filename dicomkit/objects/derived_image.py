@@ -96,7 +96,7 @@ def derived_attributes(values: NDArray[Any], like: DataSet, derivation: str, col
     old = modality_of(like)
     usual = old if isinstance(old, Rescale) else Rescale()
     word = like.get("BitsAllocated", 16) != 8  # CT, MR and others allow 16 bits only
-    made = pixel_attributes(values, colour, word=word, rescale=usual)
+    made = pixel_attributes(values, colour, word=word, rescale=usual, no_intercept=_is_pet(like))
     if not colour:  # the same values mean the same brightness
         made["PhotometricInterpretation"] = (
             "MONOCHROME1" if like.get("PhotometricInterpretation") == "MONOCHROME1" else "MONOCHROME2"
@@ -115,8 +115,12 @@ def derived_attributes(values: NDArray[Any], like: DataSet, derivation: str, col
 
 def _second(like: DataSet) -> str:
     """Value 2 of Image Type: PRIMARY where the IOD wants it (PET; enhanced ones, PS3.3 C.8.16.1.2)."""
-    pet = like["SOPClassUID"] == uid_of("PositronEmissionTomographyImageStorage")
-    return "PRIMARY" if pet or SHARED in like or PER_FRAME in like else "SECONDARY"
+    return "PRIMARY" if _is_pet(like) or SHARED in like or PER_FRAME in like else "SECONDARY"
+
+
+def _is_pet(like: DataSet) -> bool:
+    """Whether an image is one of PET that is not enhanced."""
+    return bool(like["SOPClassUID"] == uid_of("PositronEmissionTomographyImageStorage"))
 
 
 def _rescale_attributes(made: dict[str, Any], like: DataSet, usual: Rescale, colour: bool) -> dict[str, Any]:

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from dicomkit.pixels.bits import pack
 from dicomkit.pixels.modality import Rescale
+from dicomkit.values.numbers import format_ds
 
 
-def pixel_attributes(values: NDArray[Any], colour: bool, *, word: bool, rescale: Rescale) -> dict[str, Any]:
+def pixel_attributes(
+    values: NDArray[Any], colour: bool, *, word: bool, rescale: Rescale, no_intercept: bool = False
+) -> dict[str, Any]:
     """Make the Image Pixel attributes of an array, its bytes, and the rescale that gives its values back.
 
     Parameters
@@ -24,6 +27,8 @@ def pixel_attributes(values: NDArray[Any], colour: bool, *, word: bool, rescale:
         Whether cells have 16 bits, or 8 where that is enough.
     rescale : Rescale
         What to use as long as integers stay exact with it.
+    no_intercept : bool
+        Whether Rescale Intercept has to be 0, as in PET (PS3.3 C.8.9.1).
 
     Returns
     -------
@@ -37,7 +42,7 @@ def pixel_attributes(values: NDArray[Any], colour: bool, *, word: bool, rescale:
     ('0000ffff', -5.0)
     """
     rows, columns = values.shape[-3:-1] if colour else values.shape[-2:]
-    stored, slope, intercept = (values, 1.0, 0.0) if colour else _stored(values, word=word, rescale=rescale)
+    stored, slope, intercept = (values, 1.0, 0.0) if colour else _stored(values, word, rescale, no_intercept)
     bits = stored.dtype.itemsize * 8
     made: dict[str, Any] = {
         "SamplesPerPixel": 3 if colour else 1,
@@ -57,14 +62,17 @@ def pixel_attributes(values: NDArray[Any], colour: bool, *, word: bool, rescale:
     return made
 
 
-def _stored(values: NDArray[Any], *, word: bool, rescale: Rescale) -> tuple[NDArray[Any], float, float]:
+def _stored(
+    values: NDArray[Any], word: bool, rescale: Rescale, no_intercept: bool
+) -> tuple[NDArray[Any], float, float]:
     """Stored values of 8 or 16 bits, and the slope and intercept that bring them back."""
     kinds = (np.uint16, np.int16) if word else (np.uint8,)
     low, high = float(values.min()), float(values.max())
-    if values.dtype.kind in "biu":
+    if values.dtype.kind in "biu" and high < 2.0**63:
         exact = values.astype(np.int64)
-        for candidate in (rescale, Rescale()):  # integers stay exact where they can
-            if not candidate.is_integral or not candidate.slope:
+        for candidate in (rescale, Rescale(), Rescale(1.0, float(exact.min()))):  # integers stay exact where they can
+            held = float(format_ds(candidate.intercept)) == candidate.intercept
+            if not (held and candidate.is_integral and candidate.slope) or (no_intercept and candidate.intercept):
                 continue
             shifted = exact - int(candidate.intercept)
             if candidate.slope != 1 and (shifted % int(candidate.slope)).any():
@@ -74,6 +82,10 @@ def _stored(values: NDArray[Any], *, word: bool, rescale: Rescale) -> tuple[NDAr
                 limits = np.iinfo(kind)
                 if limits.min <= shifted.min() and shifted.max() <= limits.max:
                     return shifted.astype(kind), candidate.slope, candidate.intercept
+    if no_intercept:
+        kind, most = (np.uint16, high / 65535) if low >= 0 else (np.int16, max(-low, high) / 32767)
+        slope = _decimal(most, up=True) or 1.0
+        return np.rint(values.astype(np.float64) / slope).astype(kind), slope, 0.0
     top = 65535
     slope = _decimal((high - low) / top, up=True) or 1.0
     intercept = _decimal(low)
@@ -82,9 +94,11 @@ def _stored(values: NDArray[Any], *, word: bool, rescale: Rescale) -> tuple[NDAr
 
 
 def _decimal(number: float, *, up: bool = False) -> float:
-    """A number that the 16 characters of a DS hold, no smaller than it where asked."""
-    rounded = float(f"{number:.8e}")
-    return rounded if not up or rounded >= number else float(f"{number * (1 + 1e-8):.8e}")
+    """The number that the 16 characters of a DS hold and that is nearest, or no smaller than it where asked."""
+    rounded, more = float(format_ds(number)), 1e-16
+    while up and rounded < number:
+        rounded, more = float(format_ds(number * (1 + more))), more * 10
+    return rounded
 
 
 def unsigned_words(made: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ _RETIRED = ("HSV", "ARGB", "CMYK")
 # Inverse of the equations of CCIR 601: how much of (Cb, Cr) red, green and blue get.
 _CHROMINANCE = np.array([[0, 1.402], [-0.344136, -0.714136], [1.772, 0]])
 _PARTIAL_LUMINANCE, _PARTIAL_CHROMINANCE = 255 / 219, 255 / 224
+_TO_YBR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 
 
 def to_rgb(array: NDArray[Any], photometric_interpretation: str, *, bits: int = 8) -> NDArray[Any]:
@@ -101,6 +102,35 @@ def _full_8_bits(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
             value = table.take(index)
             value += luminance
             into[..., sample] = np.clip(value, 0, 255, out=value)
+    return out
+
+
+def to_ybr(rgb: NDArray[Any], *, bits: int = 8) -> NDArray[Any]:
+    """Convert RGB samples to YBR_FULL (PS3.3 C.7.6.3.1.2).
+
+    Parameters
+    ----------
+    rgb : ndarray
+        ``(..., 3)`` unsigned integers.
+    bits : int
+        Bits of a sample.
+
+    Returns
+    -------
+    ndarray
+        ``(..., 3)`` of the same type.
+
+    Examples
+    --------
+    >>> to_ybr(np.array([[255, 0, 0]], np.uint8)).tolist()
+    [[76, 85, 255]]
+    """
+    out = np.empty_like(rgb)
+    for part, into in blocks(rgb, out):
+        ybr = part.astype(np.float32) @ _TO_YBR.T
+        ybr[..., 1:] += 1 << (bits - 1)
+        np.rint(ybr, out=ybr)
+        into[...] = np.clip(ybr, 0, (1 << bits) - 1, out=ybr)
     return out
 
 

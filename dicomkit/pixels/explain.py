@@ -22,6 +22,7 @@ from dicomkit.pixels.palette import palette_of
 from dicomkit.pixels.pipeline import GreyPipeline, WindowLike, grey_pipeline
 from dicomkit.pixels.real_world import real_world_mappings
 from dicomkit.pixels.render import is_colour_frame, render
+from dicomkit.pixels.resize import pixel_aspect
 from dicomkit.pixels.window import Window, continuous
 
 if TYPE_CHECKING:
@@ -72,8 +73,12 @@ class PixelReport:
         Of these values.
     voi : Window, LookupTable or None
         What maps them to grey.
+    inverted : bool
+        Whether the presentation inverts grey.
     notes : tuple of str
         What decoding mended.
+    pixel_aspect : float
+        How much higher than wide a pixel is.
     """
 
     title: str
@@ -84,38 +89,47 @@ class PixelReport:
     voi: Window | LookupTable | None = None
     inverted: bool = False
     notes: tuple[str, ...] = ()
+    pixel_aspect: float = 1.0
 
     def rows(self) -> list[tuple[str, str, str, str, str]]:
         """The stages as rows of a table: stage, what it does, driven by, range in, range out."""
         return [(s.name, s.does, s.driven_by, _span(s.range_in), _span(s.range_out)) for s in self.stages]
 
-    def plot(self, *, width: float = 9.0) -> Figure:
+    def plot(self, *, width: float = 9.0, title: bool = True) -> Figure:
         """Draw the picture beside a histogram of the values with the curve that maps them to grey.
 
         Parameters
         ----------
         width : float
             Of the figure in inches.
+        title : bool
+            Whether to write the title above the picture.
 
         Returns
         -------
         matplotlib.figure.Figure
         """
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
 
         figure = Figure(figsize=(width, width * 0.42), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.4))
-        left.imshow(self.picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        left.imshow(self.picture, cmap="gray", vmin=0, vmax=255, aspect=self.pixel_aspect)
         left.set_axis_off()
-        left.set_title(self.title, fontsize=9, loc="left")
+        left.set_anchor("N")
+        if title:
+            left.set_title(self.title, fontsize=9, loc="left")
         if self.values.ndim == 2:
             for sample, colour in enumerate(("#d8433b", "#3a9a4a", "#3b7dd8")):
-                right.hist(self.values[:, sample], _BINS, histtype="step", color=colour)
+                right.hist(self.values[:, sample], _bins(self.values), histtype="step", color=colour, log=True)
         elif self.values.size:
-            right.hist(self.values, _BINS, color="#9db8d9", log=True)
+            right.hist(self.values, _bins(self.values), color="#9db8d9", log=True)
+        right.set_ylim(bottom=0.8)
+        if self.values.dtype.kind != "f":
+            right.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         right.set_xlabel(f"value [{self.unit}]" if self.unit else "value")
         right.set_ylabel("pixels")
-        right.spines["top"].set_visible(False)
+        right.spines[["top", "right"]].set_visible(False)
         if self.voi is not None:
             self._draw_curve(right)
         return figure
@@ -140,10 +154,10 @@ class PixelReport:
         grey.set_ylabel("grey", color="#d8433b")
         grey.spines["top"].set_visible(False)
 
-    def to_png(self, **options: Any) -> bytes:
-        """Draw the figure as PNG."""
+    def to_png(self, *, dpi: float = 96, title: bool = True) -> bytes:
+        """Draw the figure as PNG, of so many pixels by inch."""
         out = io.BytesIO()
-        self.plot().savefig(out, format="png", **options)
+        self.plot(title=title).savefig(out, format="png", dpi=dpi)
         return out.getvalue()
 
     def __str__(self) -> str:
@@ -157,8 +171,14 @@ class PixelReport:
     def _repr_html_(self) -> str:
         from dicomkit.display.html import image, stack, table
 
-        parts = [table(_COLUMNS, self.rows(), caption=self.title)]
-        parts.append(image(self.to_png(dpi=96), alt="the picture, a histogram of its values and the curve to grey"))
+        def whole(text: str) -> str:
+            return text.replace(" ", "\N{NO-BREAK SPACE}")  # so that names and ranges stay on a line
+
+        rows = [(whole(name), does, by, *map(whole, spans)) for name, does, by, *spans in self.rows()]
+        parts = [table(_COLUMNS, rows, caption=self.title)]
+        parts.append(
+            image(self.to_png(title=False), alt="the picture, a histogram of its values and the curve to grey")
+        )
         if self.notes:
             parts.append(table(["note"], [(note,) for note in self.notes]))
         return stack(*parts)
@@ -204,17 +224,28 @@ def explain_pixels(ds: DataSet, frame: int = 0, *, window: WindowLike = None, vo
     title = (title or "image") + (f", frame {frame}" if isinstance(count, int) and count > 1 else "")
     if array.ndim == 3 or photometric == "PALETTE COLOR":
         stages += _colour(ds, frame, kept, picture, photometric)
-        return PixelReport(title, tuple(stages), picture, kept, notes=decoded.notes)
+        return PixelReport(
+            title, tuple(stages), picture, kept, notes=decoded.notes, pixel_aspect=pixel_aspect(ds, frame)
+        )
     pipeline = grey_pipeline(ds, frame, array, window=window, voi=voi, photometric_interpretation=photometric)
     values = pipeline.modality(kept)
-    unit = pipeline.modality.type if isinstance(pipeline.modality, Rescale) else pipeline.modality.explanation
+    unit = _unit(pipeline.modality)
     stages += _grey(ds, frame, pipeline, kept, values)
     if is_colour_frame(ds, frame) and (palette := palette_of(ds)) is not None:
         does = f"{len(palette.colours)} colours from stored value {palette.first} on; grey below"
         stages.append(Stage("supplemental palette", does, "PixelPresentation COLOR, palette", _ends(kept), (0, 255)))
     stages += _real_world(ds, frame, kept)
-    inverted = pipeline.presentation.inverted
-    return PixelReport(title, tuple(stages), picture, values, unit, pipeline.voi, inverted, decoded.notes)
+    return PixelReport(
+        title,
+        tuple(stages),
+        picture,
+        values,
+        unit,
+        pipeline.voi,
+        pipeline.presentation.inverted,
+        decoded.notes,
+        pixel_aspect(ds, frame),
+    )
 
 
 def _stored(ds: DataSet, kept: NDArray[Any], photometric: str) -> Stage:
@@ -267,9 +298,15 @@ def _modality(ds: DataSet, frame: int, modality: Modality) -> tuple[str, str]:
         where = _where(ds, frame, "PixelValueTransformationSequence", "RescaleSlope")
         return "identity", f"RescaleSlope{where}" if where else "nothing"
     does = f"× {modality.slope:g} {'-' if modality.intercept < 0 else '+'} {abs(modality.intercept):g}"
-    does += f" {modality.type}" if modality.type else ""
+    does += f" {_unit(modality)}".rstrip()
     where = _where(ds, frame, "PixelValueTransformationSequence", "RescaleSlope")
     return does, f"RescaleSlope, RescaleIntercept{where}" if where else "DoseGridScaling"
+
+
+def _unit(modality: Modality) -> str:
+    """The unit of modality values; US says that it is unspecified (PS3.3 C.11.1.1.2)."""
+    unit = modality.type if isinstance(modality, Rescale) else modality.explanation
+    return "" if unit == "US" else unit
 
 
 def _where(ds: DataSet, frame: int, sequence: str, keyword: str) -> str:
@@ -318,6 +355,15 @@ def _real_world(ds: DataSet, frame: int, kept: NDArray[Any]) -> list[Stage]:
         driven = f"RealWorldValueMappingSequence, {mapping.source}"
         stages.append(Stage(f"real world value {number}", does, driven, _ends(kept), _ends(mapping(kept))))
     return stages
+
+
+def _bins(values: NDArray[Any]) -> NDArray[np.float64] | int:
+    """Edges of the bars of a histogram: of integers each has as many."""
+    ends = _ends(values)
+    if ends is None or values.dtype.kind == "f":
+        return _BINS
+    step = int(ends[1] - ends[0]) // _BINS + 1
+    return np.arange(ends[0], ends[1] + 1 + step, step) - 0.5
 
 
 def _ends(values: NDArray[Any]) -> tuple[float, float] | None:

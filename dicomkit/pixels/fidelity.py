@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
 
 _WINDOW = 8
+_AT_ONCE = 1 << 13
+"""Samples that are compared at once."""
 
 
 class Fidelity(NamedTuple):
@@ -31,7 +33,7 @@ class Fidelity(NamedTuple):
     ssim : float or None
         Mean structural similarity over windows of 8 x 8 samples, where it was asked for.
     error_map : ndarray or None
-        ``(rows, columns)``: largest difference of each pixel over all frames and samples.
+        ``(rows, columns)`` of unsigned integers: largest difference of each pixel over all frames and samples.
     """
 
     dataset: DataSet
@@ -62,16 +64,18 @@ class Differences:
     def __init__(self, description: PixelDescription, number_of_frames: int, *, ssim: bool = False) -> None:
         self._peak = float((1 << description.bits_stored) - 1)
         self._samples = number_of_frames * description.rows * description.columns * description.samples_per_pixel
-        self._map = np.zeros((description.rows, description.columns), np.uint32)
+        smallest = np.min_scalar_type((1 << description.bits_stored) - 1)
+        self._map = np.zeros((description.rows, description.columns), smallest)
         self._squares = 0.0
         self._ssim: list[float] | None = [] if ssim else None
         self._lock = Lock()
 
-    def add(self, index: int, before: NDArray[Any], after: NDArray[Any]) -> None:
+    def add(self, before: NDArray[Any], after: NDArray[Any]) -> None:
         """Add a frame."""
         squares = 0.0
-        for start in range(0, len(before), 64):  # by strips, so that no temporary array has the size of a frame
-            rows = slice(start, start + 64)
+        step = max(1, _AT_ONCE * len(before) // before.size)
+        for start in range(0, len(before), step):  # by strips, so that no temporary array has the size of a frame
+            rows = slice(start, start + step)
             difference = np.abs(before[rows].astype(np.int64) - after[rows])
             squares += float(np.square(difference, dtype=np.float64).sum())
             worst = difference.max(axis=2) if difference.ndim == 3 else difference

@@ -17,12 +17,12 @@ from dicomkit.pixels.codecs.registry import decoder, is_encapsulated, sniff
 from dicomkit.pixels.codecs.video import VIDEO, VideoReader
 from dicomkit.pixels.description import Decoded, PixelDescription, describe
 from dicomkit.pixels.offsets import FrameSpan, frame_span, frame_starts
+from dicomkit.sources import Bulk
 from dicomkit.values.fragments import Fragments
 from dicomkit.values.tag import Tag
 
 if TYPE_CHECKING:
     from dicomkit.opening import Readable
-    from dicomkit.sources import Bulk
 
 FRAME_LIMIT = 2**31
 """Bytes of a decoded frame above which `frame` wants to be asked explicitly."""
@@ -101,6 +101,8 @@ def source_of(ds: DataSet | Readable, limit: int = FRAME_LIMIT) -> FrameSource:
             value = raw
     if value is None:
         raise PixelError(f"{description.attribute} is empty", tag=Tag.of(description.attribute))
+    if not isinstance(value, (bytes, Bulk, Fragments)):
+        raise PixelError(f"{description.attribute} holds no bytes", tag=Tag.of(description.attribute))
     if description.decoded_bytes > limit:
         raise PixelError(
             f"a frame of {description.frame_shape} takes {description.decoded_bytes} bytes, the limit is {limit}",
@@ -109,10 +111,13 @@ def source_of(ds: DataSet | Readable, limit: int = FRAME_LIMIT) -> FrameSource:
     if isinstance(value, Fragments) and description.transfer_syntax_uid in VIDEO:
         return FrameSource(description, value, video=VideoReader(value, description))
     if isinstance(value, Fragments):
-        offsets, lengths = ds.get("ExtendedOffsetTable"), ds.get("ExtendedOffsetTableLengths")
+        offsets, lengths = (
+            bytes(table) if isinstance(table := ds.get(keyword), (bytes, Bulk)) else b""
+            for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
+        )
         told = offsets or value.offset_table or len(value.parts) == description.number_of_frames
         starts = None if told else frame_starts(value)
-        return FrameSource(description, value, bytes(offsets or b""), bytes(lengths or b""), starts)
+        return FrameSource(description, value, offsets, lengths, starts)
     return FrameSource(native.settle(description, len(value)), value)
 
 
@@ -223,7 +228,7 @@ def decode_from(source: FrameSource, index: int, *, out: NDArray[Any] | None = N
     if index < 0 or (not isinstance(value, Fragments) and index >= description.number_of_frames):
         raise PixelError(f"there are {description.number_of_frames} frames, counted from 0", frame=index)
     if source.video is not None:
-        return source.video.frame(index, out=out)
+        return source.video.frame(index, out=out, errors=errors)
     if not isinstance(value, Fragments):
         if errors == "partial" and description.frame_bits * (index + 1) > len(value) * 8:
             return _partial_native(source, value, index, out)

@@ -11,13 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.dataset.dataset import DataSet
+from dicomkit.dataset.element import Element
+from dicomkit.encoding.change_syntax import with_transfer_syntax
 from dicomkit.errors import PixelError
 from dicomkit.pixels.description import Decoded
 from dicomkit.pixels.frame_source import FRAME_LIMIT, check_present, decode_from, source_of
 from dicomkit.values.fragments import Fragments
+from dicomkit.values.tag import Tag
+from dicomkit.values.transfer_syntax import TransferSyntax
 
 if TYPE_CHECKING:
     from dicomkit.opening import Readable
+
+_DESCRIBING = (
+    *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "Rows", "Columns"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+)
+"""What describes one frame of integers."""
 
 
 def frame(ds: DataSet | Readable, index: int = 0, *, errors: str = "raise", limit: int = FRAME_LIMIT) -> NDArray[Any]:
@@ -96,6 +106,49 @@ def frame_with_notes(
     ('no PhotometricInterpretation: taken as MONOCHROME2',)
     """
     return decode_from(source_of(ds, limit), index, errors=errors)
+
+
+def frame_of_bytes(
+    data: bytes, ds: DataSet, transfer_syntax: str | TransferSyntax, *, errors: str = "raise", limit: int = FRAME_LIMIT
+) -> NDArray[Any]:
+    """Decode one frame whose bytes came without the data set, as DICOMweb gives them (PS3.18 10.4.1.1.6).
+
+    Parameters
+    ----------
+    data : bytes
+        The frame as the transfer syntax encodes it; native cells for a native one.
+    ds : DataSet
+        What describes it: the metadata of its instance, with or without pixel data of its own.
+    transfer_syntax : str or TransferSyntax
+        Of the bytes; UID or keyword.
+    errors : {"raise", "partial"}
+        As for `frame`.
+    limit : int
+        Bytes of a decoded frame above which to refuse.
+
+    Returns
+    -------
+    ndarray
+        As `frame` gives it.
+
+    Raises
+    ------
+    PixelError, UnsupportedError
+        As `frame`.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> metadata = dk.DataSet({"Rows": 1, "Columns": 2, "BitsAllocated": 8, "NumberOfFrames": 7})
+    >>> frame_of_bytes(b"\\x01\\x02", metadata, "ExplicitVRLittleEndian").tolist()
+    [[1, 2]]
+    """
+    syntax = TransferSyntax.of(transfer_syntax)
+    described = {keyword: ds[keyword] for keyword in _DESCRIBING if keyword in ds}
+    vr = "OB" if syntax.encapsulated else "OW"
+    pixels = Element(Tag.of("PixelData"), vr, Fragments.of([data]) if syntax.encapsulated else data)
+    alone = with_transfer_syntax(DataSet(described), syntax).assign([pixels])
+    return frame(alone, errors=errors, limit=limit)
 
 
 def reader(ds: DataSet | Readable, *, errors: str = "raise", limit: int = FRAME_LIMIT) -> Callable[..., Decoded]:

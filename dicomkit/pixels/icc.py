@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dicomkit.dataset.functional_groups import frame_group
 from dicomkit.errors import PixelError, ValueFormatError
+from dicomkit.sources import Bulk
 from dicomkit.values.tag import Tag
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def icc_profile_of(ds: DataSet, frame: int = 0) -> bytes | None:
     chosen = [path for path in paths if wanted is not None and path.get("OpticalPathIdentifier") == wanted]
     for holder in (*chosen, ds, *paths[:1]):
         value = holder.get("ICCProfile")
-        if value:
-            return bytes(value if isinstance(value, bytes) else value.read(0, len(value)))
+        if value and isinstance(value, (bytes, Bulk)):
+            return bytes(value)
     return None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
+from dicomkit.pixels.words import words
 from dicomkit.values.tag import Tag
 
 if TYPE_CHECKING:
@@ -139,13 +140,11 @@ def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
     return (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
-def parse_table(ds: DataSet, item: DataSet, *, signed_input: bool) -> LookupTable:
+def parse_table(item: DataSet, *, signed_input: bool) -> LookupTable:
     """Read an item of Modality LUT, VOI LUT or Presentation LUT Sequence.
 
     Parameters
     ----------
-    ds : DataSet
-        The data set around it.
     item : DataSet
         Has LUT Descriptor and LUT Data.
     signed_input : bool
@@ -164,11 +163,11 @@ def parse_table(ds: DataSet, item: DataSet, *, signed_input: bool) -> LookupTabl
     --------
     >>> import dicomkit as dk
     >>> item = dk.DataSet({"LUTDescriptor": (2, 0, 8), "LUTData": (0, 255), "LUTExplanation": "BONE"})
-    >>> parse_table(item, item, signed_input=False).explanation
+    >>> parse_table(item, signed_input=False).explanation
     'BONE'
     """
     count, first, bits = parse_descriptor(item.get("LUTDescriptor"), signed=signed_input, name="LUTDescriptor")
-    entries = parse_entries(ds, item.get("LUTData"), count, bits, name="LUTData")
+    entries = parse_entries(item, "LUTData", count, bits)
     explanation = item.get("LUTExplanation") or item.get("ModalityLUTType") or ""
     bits = min(max(bits, 1), 16)
     if bits < 16 and entries.max(initial=0) >> bits:  # entries of more bits than the descriptor says
@@ -211,18 +210,17 @@ def parse_descriptor(value: object, *, signed: bool, name: str) -> tuple[int, in
     return (count & 0xFFFF) or 0x10000, first, bits & 0xFFFF
 
 
-def parse_entries(ds: DataSet, value: Any, count: int, bits: int, *, name: str) -> NDArray[Any]:
+def parse_entries(ds: DataSet, keyword: str, count: int, bits: int) -> NDArray[Any]:
     """Read the entries of a table, stored in bytes or in words (PS3.3 C.11.2.1.1 note).
 
     Parameters
     ----------
     ds : DataSet
-        The data set around it, for the byte order of large values.
-    value : bytes, Bulk, int or tuple of int
+        The data set or item that has them.
+    keyword : str
+        Of the element: bytes, integers, or one integer.
     count, bits : int
         From the descriptor.
-    name : str
-        Keyword for messages.
 
     Returns
     -------
@@ -237,33 +235,18 @@ def parse_entries(ds: DataSet, value: Any, count: int, bits: int, *, name: str) 
     Examples
     --------
     >>> import dicomkit as dk
-    >>> parse_entries(dk.DataSet(), b"\\1\\2\\3\\0", 3, 8, name="LUTData").tolist()
+    >>> parse_entries(dk.DataSet(LUTData=(1, 2, 3)), "LUTData", 3, 8).tolist()
     [1, 2, 3]
     """
+    value = ds.get(keyword)
     if isinstance(value, (int, tuple)):
         entries: NDArray[Any] = np.array(value, np.int64).reshape(-1).astype(np.uint16)
         if len(entries) < count and bits <= 8:  # two entries in each word
             entries = entries.astype("<u2").view(np.uint8)
     else:
-        octets = words(ds, value)
+        octets = words(ds, keyword) if value is not None else np.empty(0, np.uint8)
         packed = bits <= 8 and len(octets) < 2 * count
         entries = octets if packed else octets[: len(octets) & ~1].view("<u2").astype(np.uint16, copy=False)
     if len(entries) < count:
-        raise PixelError(f"{name} has {len(entries)} entries, its descriptor says {count}", tag=Tag.of(name))
+        raise PixelError(f"{keyword} has {len(entries)} entries, its descriptor says {count}", tag=Tag.of(keyword))
     return entries[:count]
-
-
-def words(ds: DataSet, value: Any) -> NDArray[np.uint8]:
-    """The bytes of a value of words, in little-endian order: large ones are as the file has them.
-
-    Examples
-    --------
-    >>> import dicomkit as dk
-    >>> words(dk.DataSet(), b"\\1\\0").tolist()
-    [1, 0]
-    """
-    octets = np.frombuffer(bytes(value or b""), np.uint8)
-    if ds.transfer_syntax.big_endian and not isinstance(value, bytes) and value is not None:
-        even = len(octets) & ~1
-        octets = octets[:even].view(np.uint16).byteswap().view(np.uint8)
-    return octets

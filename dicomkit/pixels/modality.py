@@ -158,7 +158,7 @@ def modality_of(ds: DataSet, frame: int = 0) -> Modality:
     """
     tables = ds.all("ModalityLUTSequence")
     if tables:
-        return parse_table(ds, tables[0], signed_input=ds.get("PixelRepresentation") == 1)
+        return parse_table(tables[0], signed_input=ds.get("PixelRepresentation") == 1)
     group = frame_group(ds, frame, _TRANSFORMATION)
     slope, intercept, kind = (
         (group if group is not None and keyword in group else ds).get(keyword)

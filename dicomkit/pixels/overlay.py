@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dicomkit.errors import PixelError
 from dicomkit.pixels.bits import unpack
 from dicomkit.pixels.stored_frames import frame_cells
+from dicomkit.pixels.words import words
 
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
@@ -103,8 +104,7 @@ def _separate(ds: DataSet, base: int, rows: int, columns: int, frame: int) -> ND
     stop = start + rows * columns
     if stop > len(value) * 8:
         raise PixelError(f"an overlay needs {stop} bits, {len(value) * 8} are there", frame=frame, tag=base | _DATA)
-    octets = bytes(value) if isinstance(value, bytes) else value.read(0, len(value))
-    bits = unpack(np.frombuffer(octets, np.uint8)[start // 8 : (stop + 7) // 8], 1, stop - start, skip=start % 8)
+    bits = unpack(words(ds, base | _DATA)[start // 8 : (stop + 7) // 8], 1, stop - start, skip=start % 8)
     return bits.reshape(rows, columns).astype(np.bool_)
 
 

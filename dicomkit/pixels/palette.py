@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
-from dicomkit.pixels.lookup import look_up, parse_descriptor, parse_entries, words
+from dicomkit.pixels.lookup import look_up, parse_descriptor, parse_entries
+from dicomkit.pixels.words import words
 from dicomkit.values.tag import Tag
 
 if TYPE_CHECKING:
@@ -92,12 +93,11 @@ def palette_of(ds: DataSet) -> Palette | None:
         count, first, bits = parse_descriptor(ds.get(f"{name}Descriptor"), signed=signed, name=f"{name}Descriptor")
         if bits not in (8, 16):
             raise PixelError(f"{name}Descriptor says {bits} bits", tag=Tag.of(f"{name}Descriptor"))
-        data = ds.get(f"{name}Data")
-        if data is not None:
-            entries = parse_entries(ds, data, count, bits, name=f"{name}Data")
+        if ds.get(f"{name}Data") is not None:
+            entries = parse_entries(ds, f"{name}Data", count, bits)
         else:
             segmented = f"Segmented{name}Data"
-            octets = words(ds, ds.get(segmented))
+            octets = words(ds, segmented) if segmented in ds else np.empty(0, np.uint8)
             entries = expand(octets if bits == 8 else octets[: len(octets) & ~1].view("<u2"), count, name=segmented)
         columns.append(entries)
         firsts.append(first)

@@ -244,7 +244,7 @@ def save_image(source: Any, path: str | os.PathLike[str], *, frame: int | None =
         data = (to_png if kind == "png" else to_jpeg)(source, frame or 0, **options)
     else:
         raise ValueFormatError(f"no picture format for {name!r}", hint="end the name with .png, .jpg, .gif or .mp4")
-    replace_file(name, [data])
+    replace_file(name, [data], through_links=True)
 
 
 def _rendered(source: Pictured, frame: int, options: dict[str, Any], *, deep: bool = False) -> NDArray[Any]:

@@ -85,7 +85,7 @@ def presentation_of(ds: DataSet, photometric_interpretation: str | None = None) 
     """
     tables = ds.all("PresentationLUTSequence")
     if tables:
-        return Presentation(table=parse_table(ds, tables[0], signed_input=False), source="PresentationLUTSequence")
+        return Presentation(table=parse_table(tables[0], signed_input=False), source="PresentationLUTSequence")
     photometric = photometric_interpretation or ds.get("PhotometricInterpretation")
     shape = ds.get("PresentationLUTShape")
     causes = ["PresentationLUTShape INVERSE"] * (shape == "INVERSE")

@@ -34,10 +34,15 @@ class Parameters(NamedTuple):
     near: int | None = None
     ratio: float | None = None
 
+    @property
+    def lossy(self) -> bool:
+        """Whether this asks for loss; a near of 0 is none."""
+        return bool(self.near or self.quality is not None or self.ratio is not None)
+
     def completed(self, transfer_syntax: str, lossy: bool) -> Parameters:
         """Fill in the default of a transfer syntax where loss is wanted and none is named."""
-        if not lossy or self != Parameters():
-            return self
+        if not lossy or self.lossy:
+            return self._replace(near=self.near or None)
         return self._replace(**DEFAULTS.get(transfer_syntax, {}))
 
     def of_encoder(self) -> dict[str, Any]:

@@ -13,6 +13,10 @@ _JPEG = "1.2.840.10008.1.2.4."
 JPEG_BASELINE, JPEG_XL_RECOMPRESSION = f"{_JPEG}50", f"{_JPEG}111"
 
 
+JPIP = {f"{_JPEG}{part}" for part in (94, 95, 204, 205)}
+"""Transfer syntaxes of data sets that name a URL in place of pixels."""
+
+
 class Form(NamedTuple):
     """What frames of a transfer syntax can be.
 
@@ -75,6 +79,9 @@ FORMS = {
 }
 """Forms by transfer syntax UID, for those that frames can be encoded in."""
 
+SIGN_IS_NOT_CODED = {f"{_JPEG}{part}" for part in (57, 70, 110, 112)}
+"""Transfer syntaxes whose lossless streams hold signed samples as unsigned ones of as many bits."""
+
 ALWAYS_LOSSY = {
     **{f"{_JPEG}{part}": "ISO_10918_1" for part in (50, 51, 53, 55, 111)},
     **{f"{_JPEG}{part}": "ISO_13818_2" for part in ("100", "100.1", "101", "101.1")},
@@ -117,6 +124,8 @@ def target(description: PixelDescription, transfer_syntax: str, *, lossy: bool =
     'YBR_RCT'
     """
     syntax = TransferSyntax.of(transfer_syntax)
+    if syntax.uid in JPIP:
+        raise UnsupportedError(f"{syntax.name} names a URL of pixels, and holds none")
     form = FORMS.get(syntax.uid) if syntax.encapsulated is not False else _CELLS
     if form is None:
         raise UnsupportedError(f"frames can't be encoded in {syntax.name} ({syntax.uid})")

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +17,28 @@ from dicomkit.dataset.element import Element
 from dicomkit.encoding.change_syntax import with_transfer_syntax
 from dicomkit.encoding.encapsulation import encapsulate
 from dicomkit.errors import PixelError
+from dicomkit.pixels.codecs.jpegls import precision_is_told
 from dicomkit.pixels.codecs.jpegxl import recompress, restore
 from dicomkit.pixels.codecs.registry import Decoder, decoder, encoder
 from dicomkit.pixels.codecs.video import VIDEO
-from dicomkit.pixels.colour import to_rgb
+from dicomkit.pixels.colour import to_rgb, to_ybr
 from dicomkit.pixels.description import PixelDescription, describe
 from dicomkit.pixels.fidelity import Differences, Fidelity
-from dicomkit.pixels.frames import reader
+from dicomkit.pixels.frame_source import decode_from, source_of
 from dicomkit.pixels.history import after_loss, known_loss
 from dicomkit.pixels.native_value import native_value
 from dicomkit.pixels.ratio import Parameters, to_ratio
 from dicomkit.pixels.stored_frames import encoded_frame
 from dicomkit.pixels.stored_overlays import with_overlay_data
-from dicomkit.pixels.target import FORMS, JPEG_BASELINE, JPEG_XL_RECOMPRESSION, samples_meaning, target
+from dicomkit.pixels.target import (
+    FORMS,
+    JPEG_BASELINE,
+    JPEG_XL_RECOMPRESSION,
+    JPIP,
+    SIGN_IS_NOT_CODED,
+    samples_meaning,
+    target,
+)
 from dicomkit.values.fragments import Fragments
 from dicomkit.values.tag import Tag
 from dicomkit.values.transfer_syntax import TransferSyntax
@@ -41,6 +50,8 @@ Result = TypeVar("Result")
 
 _RESTORABLE = (JPEG_XL_RECOMPRESSION, "1.2.840.10008.1.2.4.112")
 _RECOMPRESSIBLE = tuple(f"1.2.840.10008.1.2.4.{part}" for part in (50, 51, 53, 55))
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_JPEG_LS = tuple(f"1.2.840.10008.1.2.4.{part}" for part in (80, 81))
 _TABLES = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 
 
@@ -105,17 +116,9 @@ def transcode(
     >>> small.transfer_syntax.name, dk.frame(small).tolist()
     ('RLE Lossless', [[1, 2]])
     """
-    return transcode_report(
-        ds,
-        transfer_syntax,
-        quality=quality,
-        near=near,
-        ratio=ratio,
-        lossy=lossy,
-        workers=workers,
-        verify=verify,
-        new_uid=new_uid,
-    ).dataset
+    wanted = Parameters(quality, near, ratio)
+    how = _How(wanted, lossy or wanted.lossy, workers, verify, new_uid)
+    return _transcoded(ds, TransferSyntax.of(transfer_syntax), how).dataset
 
 
 def transcode_report(
@@ -159,79 +162,88 @@ def transcode_report(
     >>> report.max_error <= 3, report.dataset.LossyImageCompressionMethod
     (True, 'ISO_14495_1')
     """
-    syntax = TransferSyntax.of(transfer_syntax)
-    if not any(keyword in ds for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+    wanted = Parameters(quality, near, ratio)
+    how = _How(wanted, lossy or wanted.lossy, workers, verify, new_uid, figures=True, ssim=ssim)
+    return _transcoded(ds, TransferSyntax.of(transfer_syntax), how)
+
+
+class _How(NamedTuple):
+    """What the caller wants: how much may be lost, by how many threads, and what is to be told of it."""
+
+    wanted: Parameters
+    lossy: bool
+    workers: int
+    verify: bool
+    new_uid: str | None
+    figures: bool = False
+    ssim: bool = False
+
+
+def _transcoded(ds: DataSet, syntax: TransferSyntax, how: _How) -> Fidelity:
+    """Find what is to be done to a data set, and do it."""
+    if not any(keyword in ds for keyword in _PIXELS):
+        if "PixelDataProviderURL" in ds and syntax.uid not in JPIP:
+            describe(ds)  # which says that there is nothing to transcode
         return Fidelity(with_transfer_syntax(ds, syntax))
-    wants_loss = bool(lossy or near or quality is not None or ratio is not None)
-    if near == 0 and not lossy and quality is None and ratio is None:
-        wants_loss = False
-    if syntax.uid == ds.transfer_syntax.uid and not wants_loss:
+    if syntax.uid == ds.transfer_syntax.uid and not how.lossy:
         return Fidelity(ds)
     value = ds.get(describe(ds).attribute)
     if value is None:
         return Fidelity(with_transfer_syntax(ds, syntax))
-    wanted = Parameters(quality, near or None, ratio)
     if not isinstance(value, Fragments) and syntax.encapsulated is False:
-        if wants_loss:
+        if how.lossy or syntax.uid in JPIP:
             target(describe(ds), syntax.uid, lossy=True)
         return Fidelity(_native_to_native(ds, syntax))
-    jpeg_xl = _jpeg_to_jpeg_xl(ds, syntax, wants_loss, workers)
+    jpeg_xl = _jpeg_to_jpeg_xl(ds, syntax, how.lossy, how.workers)
     if jpeg_xl is not None:
         return jpeg_xl
     if syntax.uid == JPEG_XL_RECOMPRESSION:
-        if not wants_loss:
+        if not how.lossy:
             raise PixelError(
                 f"{syntax.name} holds JPEG baseline, which would lose something",
                 hint="transcode from JPEG baseline, or pass lossy=True or quality=",
             )
-        lost = _recode(ds, TransferSyntax.of(JPEG_BASELINE), wanted, True, workers, verify, new_uid, ssim)
-        packed = transcode(lost.dataset, syntax, workers=workers)
+        lost = _recode(ds, TransferSyntax.of(JPEG_BASELINE), how)
+        packed = transcode(lost.dataset, syntax, workers=how.workers)
         return lost._replace(dataset=packed)
-    return _recode(ds, syntax, wanted, wants_loss, workers, verify, new_uid, ssim)
+    return _recode(ds, syntax, how)
 
 
-def _recode(
-    ds: DataSet,
-    syntax: TransferSyntax,
-    wanted: Parameters,
-    lossy: bool,
-    workers: int,
-    verify: bool,
-    new_uid: str | None,
-    ssim: bool,
-) -> Fidelity:
+def _recode(ds: DataSet, syntax: TransferSyntax, how: _How) -> Fidelity:
     """Decode every frame and encode it anew."""
-    before = describe(ds)
-    decode = reader(ds)
-    first = decode(0)
+    before, source = describe(ds), source_of(ds)
+    first = decode_from(source, 0)
     meaning = first.photometric_interpretation
-    now = replace(before, photometric_interpretation=meaning)
-    after = target(now, syntax.uid, lossy=lossy)
+    after = target(replace(before, photometric_interpretation=meaning), syntax.uid, lossy=how.lossy)
+    unsigned = after.signed and not how.lossy and _sign_is_not_coded(syntax.uid)
+    coded = replace(after, pixel_representation=0) if unsigned else after
     convert = partial(_converted, meaning=meaning, wanted=samples_meaning(after), bits=before.bits_stored)
-    if before.transfer_syntax_uid in VIDEO:
-        workers = 1
-    count = before.number_of_frames
+    count, workers = before.number_of_frames, 1 if before.transfer_syntax_uid in VIDEO else how.workers
+    decoded = {0: first.array}
     del first
+
+    def frame_of(index: int, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        return convert(decoded.pop(0) if index in decoded else decode_from(source, index, out=out).array)
+
     if syntax.encapsulated is False:
-        value = native_value(
-            lambda index, out: convert(decode(index, out=out).array), after, count, workers if workers > 1 else 1
-        )
-        result = _assemble(ds, syntax, after, {after.attribute: value})
-        return Fidelity(known_loss(result, ds, after))
+        value = native_value(frame_of, after, count, workers)
+        return Fidelity(known_loss(_assemble(ds, syntax, after, {after.attribute: value}), ds, after))
     encode, decode_again = encoder(syntax.uid), decoder(syntax.uid)
-    parameters = wanted.completed(syntax.uid, lossy)
-    differences = Differences(after, count, ssim=ssim) if lossy and verify else None
+    parameters = how.wanted.completed(syntax.uid, how.lossy)
+    differences = Differences(after, count, ssim=how.ssim) if how.lossy and how.verify and how.figures else None
 
     def work(index: int) -> bytes:
-        array = convert(decode(index).array)
+        array = frame_of(index)
         try:
+            if unsigned:
+                array = _as_unsigned(array, after)
             if parameters.ratio is None:
-                data = encode(array, after, **parameters.of_encoder())
+                data = encode(array, coded, **parameters.of_encoder())
             else:
-                data = to_ratio(encode, array, after, parameters.ratio)
+                data = to_ratio(encode, array, coded, parameters.ratio)
             if differences is not None:
-                differences.add(index, array, decode_again(data, after).array)
-            elif verify and not _comes_back(array, data, after, decode_again):
+                differences.add(array, decode_again(data, after).array)
+            elif how.verify and not _comes_back(array, data, coded, decode_again) and not how.lossy:
                 raise PixelError(f"{syntax.name} did not give back what was encoded", hint="please report this")
         except PixelError as error:
             if error.frame is not None:
@@ -244,10 +256,10 @@ def _recode(
     native_bytes = after.rows * after.columns * after.samples_per_pixel * after.bits_allocated // 8 * count
     achieved = native_bytes / max(1, len(packed.fragments))
     result = known_loss(result, ds, after)
-    if lossy:
-        result = after_loss(result, ds, FORMS[syntax.uid].method, achieved, new_uid)
+    if how.lossy:
+        result = after_loss(result, ds, FORMS[syntax.uid].method, achieved, how.new_uid)
     if differences is None:
-        return Fidelity(result, ratio=achieved, max_error=0 if verify and not lossy else None)
+        return Fidelity(result, ratio=achieved, max_error=0 if how.verify and not how.lossy else None)
     return differences.fidelity(result, achieved)
 
 
@@ -256,10 +268,12 @@ def _native_to_native(ds: DataSet, syntax: TransferSyntax) -> DataSet:
     description = describe(ds)
     element = ds.element(description.attribute)
     if description.big_endian and element.raw is not None:
-        decode = reader(ds)
-        meaning = decode(0).photometric_interpretation
+        source = source_of(ds)
+        meaning = decode_from(source, 0).photometric_interpretation
         after = target(replace(description, photometric_interpretation=meaning), syntax.uid)
-        value = native_value(lambda index, out: decode(index, out=out).array, after, description.number_of_frames, 1)
+        value = native_value(
+            lambda index, out: decode_from(source, index, out=out).array, after, description.number_of_frames, 1
+        )
         return _assemble(ds, syntax, after, {after.attribute: value})
     fresh = Element(element.tag, element.vr if element.vr != "UN" else "OW", element.value)
     return with_transfer_syntax(ds.assign([fresh]), syntax)
@@ -323,33 +337,21 @@ def _converted(array: NDArray[Any], *, meaning: str, wanted: str, bits: int) -> 
     return to_rgb(array, meaning, bits=bits) if wanted == "RGB" else array
 
 
-_TO_YBR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
+def _sign_is_not_coded(transfer_syntax: str) -> bool:
+    """Whether lossless streams hold signed samples as unsigned ones of as many bits."""
+    return transfer_syntax in SIGN_IS_NOT_CODED or (transfer_syntax in _JPEG_LS and precision_is_told())
 
 
-def to_ybr(rgb: NDArray[Any], *, bits: int = 8) -> NDArray[Any]:
-    """Convert RGB samples to YBR_FULL (PS3.3 C.7.6.3.1.2).
-
-    Parameters
-    ----------
-    rgb : ndarray
-        ``(..., 3)`` unsigned integers.
-    bits : int
-        Bits of a sample.
-
-    Returns
-    -------
-    ndarray
-        ``(..., 3)`` of the same type.
-
-    Examples
-    --------
-    >>> to_ybr(np.array([[255, 0, 0]], np.uint8)).tolist()
-    [[76, 85, 255]]
-    """
-    ybr = rgb.astype(np.float32) @ _TO_YBR.T
-    ybr[..., 1:] += 1 << (bits - 1)
-    np.rint(ybr, out=ybr)
-    return np.clip(ybr, 0, (1 << bits) - 1, out=ybr).astype(rgb.dtype)
+def _as_unsigned(array: NDArray[Any], description: PixelDescription) -> NDArray[Any]:
+    """Signed samples as unsigned ones of as many bits, in place where that is possible."""
+    bits = description.bits_stored
+    least, most = int(array.min()), int(array.max())
+    if least < -(1 << (bits - 1)) or most >= 1 << (bits - 1):
+        raise PixelError(f"values from {least} to {most} don't fit BitsStored {bits}, which is signed")
+    own = array.astype(description.dtype, copy=not array.flags.writeable)
+    cells: NDArray[Any] = own.view(f"u{description.dtype.itemsize}")
+    cells &= cells.dtype.type((1 << bits) - 1)
+    return cells
 
 
 def _comes_back(array: NDArray[Any], data: bytes, description: PixelDescription, decode: Decoder) -> bool:

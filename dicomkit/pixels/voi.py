@@ -58,7 +58,7 @@ def voi_of(ds: DataSet, frame: int = 0, *, signed_input: bool = True) -> tuple[V
             if _allowed(candidate):
                 found.append(candidate)
     tables = (group.all("VOILUTSequence") if group is not None else ()) or ds.all("VOILUTSequence")
-    found.extend(parse_table(ds, item, signed_input=signed_input) for item in tables)
+    found.extend(parse_table(item, signed_input=signed_input) for item in tables)
     return tuple(found)
 
 

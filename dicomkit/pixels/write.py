@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
+from dicomkit.dataset.dataset import DataSet
+from dicomkit.errors import UnsupportedError, ValueFormatError
 from dicomkit.files.write import write_file
+from dicomkit.pixels.target import JPIP
 from dicomkit.pixels.transcode import transcode
 from dicomkit.values.fragments import Fragments
 from dicomkit.values.transfer_syntax import TransferSyntax
-
-if TYPE_CHECKING:
-    from dicomkit.dataset.dataset import DataSet
 
 
 def write(
@@ -57,9 +57,10 @@ def write(
     SourceError
         When the file can't be written, or is the source and ``overwrite`` is not set; the old file is intact.
     ValueFormatError
-        When a value can't be encoded.
+        When a value can't be encoded, or ``ds`` is no DataSet.
     PixelError, UnsupportedError
-        When the pixels can't be transcoded, or something would be lost unasked.
+        When the pixels can't be transcoded, something would be lost unasked, or nobody knows how to encode in that
+        transfer syntax.
 
     Examples
     --------
@@ -71,7 +72,11 @@ def write(
     >>> dk.read(file.getvalue()).transfer_syntax.name
     'Implicit VR Little Endian'
     """
+    if not isinstance(ds, DataSet):
+        raise ValueFormatError(f"a {type(ds).__name__} is no DataSet", hint="what to write comes first, then where")
     syntax = ds.transfer_syntax if transfer_syntax is None else TransferSyntax.of(transfer_syntax)
+    if syntax.encapsulated is None and syntax.uid != ds.transfer_syntax.uid:
+        raise UnsupportedError(f"{syntax.uid} is no transfer syntax of PS3.6: how it encodes is not known")
     loss = lossy or quality is not None or ratio is not None or bool(near)
     changed = ds
     if loss or _wants_other_pixels(ds, syntax):
@@ -92,6 +97,8 @@ def _wants_other_pixels(ds: DataSet, syntax: TransferSyntax) -> bool:
     old = ds.transfer_syntax
     if syntax.uid == old.uid or syntax.encapsulated is None:
         return False
+    if syntax.uid in JPIP or old.uid in JPIP:
+        return True
     value = ds.get("PixelData")
     if isinstance(value, Fragments) or (value is not None and syntax.encapsulated):
         return True

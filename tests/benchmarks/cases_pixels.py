@@ -30,10 +30,15 @@ _DIRECT: dict[str, Callable[[bytes], object]] = {
     f"{_J}90": imagecodecs.jpeg2k_decode,
     f"{_J}91": imagecodecs.jpeg2k_decode,
     f"{_J}201": imagecodecs.htj2k_decode,
+    f"{_J}202": imagecodecs.htj2k_decode,
+    f"{_J}203": imagecodecs.jpeg2k_decode,  # htj2k_decode wraps values that a lossy stream overshoots
     f"{_J}110": imagecodecs.jpegxl_decode,
+    f"{_J}111": lambda data: imagecodecs.jpeg8_decode(imagecodecs.jpegxl_decode_jpeg(data)),
+    f"{_J}112": imagecodecs.jpegxl_decode,
     "1.2.840.10008.1.2.5": lambda data: imagecodecs.dicomrle_decode(data, dtype="<u2"),
+    "1.2.840.10008.1.2.8.1": lambda data: imagecodecs.deflate_decode(data, raw=True, out=1 << 20),
 }
-_LOSSY = {f"{_J}50", f"{_J}51", f"{_J}81", f"{_J}91"}
+_LOSSY = {f"{_J}{part}" for part in (50, 51, 81, 91, 111, 112, 203)}
 _NOTE = (
     "imagecodecs is called with the bytes of the frame in memory; dicomkit also finds them, checks that they are whole "
     "and gives stored values. pydicom decodes by plugin, in memory; SimpleITK and dicomsdl read the file"
@@ -90,7 +95,7 @@ def _name(uid: str) -> str:
 
 
 def _decode(folder: Path, uid: str, size: int) -> Case:
-    ds = transcode(image(size, 1, 8 if uid == f"{_J}50" else 12), uid, lossy=uid in _LOSSY)
+    ds = transcode(image(size, 1, 8 if uid in (f"{_J}50", f"{_J}111") else 12), uid, lossy=uid in _LOSSY)
     path = folder / f"{uid}.dcm"
     dk.write(ds, path)
     data, decode, direct = encoded_frame(ds), reader(ds), _DIRECT[uid]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from realdata import needs_data, peer, real_file
@@ -103,6 +103,17 @@ def test_integers_keep_the_rescale_of_the_source() -> None:
     np.testing.assert_array_equal(dk.render(ds), dk.render(source))
 
 
+@pytest.mark.parametrize("shift", [-3.5, 0.25, 1e6])
+def test_pet_has_no_intercept(shift: float, tmp_path: Path) -> None:
+    source = SOURCES["pet"]()
+    values = modality_of(source)(dk.frame(source)) + shift
+    for changed in (values, np.rint(values).astype(np.int32)):
+        ds = make_image(changed, like=source)
+        assert ds.RescaleIntercept == 0
+        assert np.abs(values_of(ds) - changed).max() <= np.abs(changed).max() / 32767
+        assert faults(ds, tmp_path / "derived.dcm") == []
+
+
 def test_monochrome1_stays_so() -> None:
     source = SOURCES["dx"]()
     np.testing.assert_array_equal(dk.render(make_image(dk.frame(source), like=source)), dk.render(source))
@@ -133,12 +144,20 @@ def test_what_was_lossy_stays_known() -> None:
     hnp.arrays(st.sampled_from([np.uint8, np.int16, np.uint16, np.int32]), hnp.array_shapes(min_dims=2, max_dims=2)),
     st.booleans(),
 )
+@example(np.array([[1527810209]], np.int32), False)
+@example(np.array([[-2147483648, 2147483647]], np.int32), True)
+@example(np.array([[-501172868, -501172898]], np.int32), True)
+@example(np.array([[0, 0, 0]], np.uint8), True)
 def test_integers_come_back(array: np.ndarray[Any, Any], frames: bool) -> None:
     ds = make_image(np.stack([array, array]) if frames else array)
-    back = values_of(ds)
+    stored = (dk.frames(ds) if "NumberOfFrames" in ds else dk.frame(ds)).astype(float)
+    stored = stored[1] if frames else stored
     spread = int(array.max()) - int(array.min())
-    fits = int(array.min()) >= -32768 and int(array.max()) <= (65535 if array.min() >= 0 else 32767)
-    assert np.abs((back[1] if frames else back).astype(float) - array).max() <= (0 if fits else spread / 65535 + 1e-3)
+    fits = spread <= 65535
+    back = stored * ds.get("RescaleSlope", 1) + ds.get("RescaleIntercept", 0)
+    assert np.abs(back - array).max() <= (0 if fits else spread / 65535)
+    if fits:
+        np.testing.assert_array_equal(values_of(ds)[1] if frames else values_of(ds), array)
     assert ds.BitsStored == ds.HighBit + 1 <= ds.BitsAllocated
     assert len(ds.PixelData) % 2 == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import sys
 import zlib
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 import dicomkit as dk
 from dicomkit.errors import PixelError, UnsupportedError
 from dicomkit.pixels.codecs import registry, rle
+from dicomkit.pixels.codecs.jpeg_markers import _BLOCK, _FEW, _end_of_scan
 from dicomkit.pixels.codecs.jpegxl import read_size
 from dicomkit.pixels.codecs.registry import decode, decoder
 from dicomkit.pixels.description import PixelDescription
@@ -298,3 +300,65 @@ def test_pixels_import_no_codec_before_it_is_needed() -> None:
     code = "import sys, dicomkit.pixels.render; print('imagecodecs' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("jpeg_ls", [False, True])
+@pytest.mark.parametrize(
+    "length", [0, 1, 2, _FEW, _FEW + 1, _FEW + 2, _BLOCK, _BLOCK + 1, _BLOCK + _FEW + 2, 3 * _BLOCK]
+)
+def test_where_coded_data_ends(length: int, jpeg_ls: bool) -> None:
+    rng = np.random.default_rng(length)
+    stuffed = np.where(rng.integers(0, 3, length) > 1, 0xFF, rng.integers(0, 0x80 if jpeg_ls else 1, length))
+    data = stuffed.astype(np.uint8)
+    data[1:][(data[:-1] == 0xFF) & (data[1:] == 0xFF)] = 0
+    for end in (b"\xff\xd9", b"\xff\xda\0", b"", b"\xff", b"\xff\xd0\x11\xff\xd9"):
+        whole = b"head" + data.tobytes() + end
+        found = re.search(rb"\xff[\x80-\xcf\xd8-\xfe]" if jpeg_ls else rb"\xff[\x02-\xcf\xd8-\xfe]", whole[4:])
+        assert _end_of_scan(whole, 4, jpeg_ls=jpeg_ls) == (found.start() + 4 if found else len(whole))
+
+
+def test_markers_where_they_are_not_expected() -> None:
+    array = picture(12, 1, (300, 400))
+    description = layout(array, 12, f"{PREFIX}70")
+    data = lossless_jpeg(array, 12)
+    comment = b"\xff\xfe\x00\x08\xff\xda\x00\x02\xff\xd9"
+    for _ in range(2):  # what is known of headers by then does not matter
+        np.testing.assert_array_equal(decode(data[:2] + comment + data[2:], description), array)
+        np.testing.assert_array_equal(decode(data, description), array)
+    for place in (data.index(b"\xff\x00", 200), data.index(b"\xff\x00", 100_000)):
+        for marker in (b"\xff\x5a", b"\xff\xc3", b"\xff\xc0", b"\xff\xc4"):
+            with pytest.raises(PixelError):
+                decode(data[:place] + marker + data[place + 2 :], description)
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_high_throughput_data_that_breaks_within_is_an_error(samples: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenJPH stops where data is broken; older imagecodecs leave zeros then, and report it as unraisable."""
+    array = picture(12, samples, (64, 48))
+    description = layout(array, 12, f"{PREFIX}201")
+    if samples == 3:
+        description = replace(description, photometric_interpretation="YBR_RCT")
+    data = registry.encode(array, description)
+    np.testing.assert_array_equal(decode(data, description), array)
+    ignored: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    body = data.index(b"\xff\x93") + 2
+    rng, found = np.random.default_rng(samples), 0
+    for _ in range(400):
+        broken = bytearray(data)
+        broken[int(rng.integers(body, body + 60))] ^= int(rng.integers(1, 256))
+        before = len(ignored)
+        try:
+            decode(bytes(broken), description)
+        except PixelError:
+            found += len(ignored) > before
+            continue
+        assert len(ignored) == before
+    assert found or not ignored
+
+
+def test_high_throughput_data_whose_last_row_is_black() -> None:
+    array = picture(16, 1, (8, 9))
+    array[-1] = 0
+    description = layout(array, 16, f"{PREFIX}201")
+    np.testing.assert_array_equal(decode(registry.encode(array, description), description), array)

@@ -1,15 +1,4 @@
-"""Every encoder's output, decoded to the original by decoders that don't share our library.
-
-| Encoder | Oracles |
-|---|---|
-| RLE | pydicom's own decoder, GDCM, DCMTK (test_pixels_transcode.py) |
-| JPEG | libjpeg of pylibjpeg (not libjpeg-turbo), DCMTK (test_pixels_transcode.py) |
-| JPEG-LS | FFmpeg's decoder; DCMTK (test_pixels_transcode.py; it descends from CharLS, which encodes) |
-| JPEG 2000 | FFmpeg's decoder; OpenJPEG of pylibjpeg (which encodes, in another build) |
-| HTJ2K | OpenJPEG of pylibjpeg, which does not share OpenJPH, which encodes |
-| JPEG XL | djxl of another release of libjxl, the only decoder there is |
-| deflated, uncompressed | zlib and NumPy |
-"""
+"""Encoders give back what they were given, and refuse what they can't hold; other decoders: `..._encode_oracles`."""
 
 from __future__ import annotations
 
@@ -24,12 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jxl_files import by_djxl
-from pixel_images import described, secondary_capture
+from pixel_images import described
 from realdata import peer
-from video_frames import by_ffmpeg
 
 import dicomkit as dk
+from dicomkit.encoding.change_syntax import with_transfer_syntax
 from dicomkit.errors import MissingFeatureError, PixelError, UnsupportedError
 from dicomkit.pixels.codecs import jpeg, jpegls, jpegxl, registry
 from dicomkit.pixels.codecs.registry import decode, encoder
@@ -115,73 +103,12 @@ def test_predictors_of_lossless_jpeg(predictor: int, bits: int) -> None:
             jpeg.encode(array, replace(description, transfer_syntax_uid=f"{PREFIX}70"), predictor=predictor)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("bits", "samples", "signed"), [(8, 1, 0), (12, 1, 0), (16, 1, 0), (12, 1, 1), (8, 3, 0)])
-def test_lossless_jpeg_against_libjpeg(bits: int, samples: int, signed: int, shape: tuple[int, int]) -> None:
-    libjpeg = pytest.importorskip("libjpeg")
-    array, description = case(f"{PREFIX}70", bits, samples, shape, signed=bool(signed))
-    data = encoder(f"{PREFIX}70")(array, description)
-    theirs = libjpeg.decode(data, colour_transform=0).reshape(array.shape)
-    mask = (1 << bits) - 1
-    np.testing.assert_array_equal(theirs & mask, array.astype(np.int32) & mask)
-
-
-@pytest.mark.parametrize("shape", [(21, 34), (64, 64), (1, 9), (1, 1)])
-@pytest.mark.parametrize(("uid", "bits"), [("50", 8), ("51", 8), ("51", 12)])
-def test_lossy_jpeg_against_libjpeg(uid: str, bits: int, shape: tuple[int, int]) -> None:
-    libjpeg = pytest.importorskip("libjpeg")
-    array, description = case(f"{PREFIX}{uid}", bits, 1, shape)
-    data = encoder(f"{PREFIX}{uid}")(array, description, quality=95)
-    theirs = libjpeg.decode(data).reshape(array.shape).astype(int)
-    assert np.abs(theirs - decode(data, description)).max() <= (1 if bits == 8 else 4)
-    assert np.abs(theirs - array).max() < 0.2 * (1 << bits)
-
-
-@pytest.mark.parametrize(("bits", "samples"), [(8, 1), (12, 1), (16, 1), (8, 3)])
-@pytest.mark.parametrize("shape", [(21, 34), (64, 80)])
-def test_jpeg2000_against_ffmpeg(bits: int, samples: int, shape: tuple[int, int]) -> None:
-    array, description = case(f"{PREFIX}90", bits, samples, shape)
-    data = encoder(f"{PREFIX}90")(array, description)
-    theirs = by_ffmpeg("jpeg2000", data)
-    assert theirs.shape == array.shape
-    shift = 16 - bits if theirs.dtype == np.uint16 and theirs.max() >= 1 << bits else 0  # FFmpeg may fill 16 bits
-    np.testing.assert_array_equal(theirs >> shift, array)
-
-
-@pytest.mark.parametrize("bits", [8, 12, 16])
-def test_jpegls_against_ffmpeg(bits: int) -> None:
-    array, description = case(f"{PREFIX}80", bits, 1, (21, 34))
-    theirs = by_ffmpeg("jpegls", encoder(f"{PREFIX}80")(array, description))
-    shift = 16 - bits if theirs.max() >= 1 << bits else 0
-    np.testing.assert_array_equal(theirs >> shift, array)
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("part", ["90", "91", "201", "202", "203"])
-@pytest.mark.parametrize(("bits", "samples", "signed"), [(8, 1, 0), (12, 1, 0), (16, 1, 0), (12, 1, 1), (8, 3, 0)])
-def test_jpeg2000_against_openjpeg(part: str, bits: int, samples: int, signed: int, shape: tuple[int, int]) -> None:
-    openjpeg = pytest.importorskip("openjpeg")
-    array, description = case(f"{PREFIX}{part}", bits, samples, shape, signed=bool(signed))
-    data = encoder(f"{PREFIX}{part}")(array, description)
-    np.testing.assert_array_equal(openjpeg.decode(data).reshape(array.shape), array)
-
-
 def test_htj2k_markers() -> None:
     array, description = case(f"{PREFIX}202", 12, 1, (256, 256))
     data = encoder(f"{PREFIX}202")(array, description)
     coding = data.index(b"\xff\x52")
     assert data[coding + 5] == 2  # RPCL, which .202 asks for
     assert b"\xff\x55" in data[: data.index(b"\xff\x90")]  # TLM
-
-
-@pytest.mark.parametrize(
-    ("bits", "samples", "signed"), [(8, 1, 0), (12, 1, 0), (16, 1, 0), (12, 1, 1), (8, 3, 0), (16, 3, 0)]
-)
-@pytest.mark.parametrize("shape", [(21, 34), (1, 9)])
-def test_jpeg_xl_against_djxl(bits: int, samples: int, signed: int, shape: tuple[int, int], tmp_path: Path) -> None:
-    array, description = case(f"{PREFIX}110", bits, samples, shape, signed=bool(signed))
-    theirs = by_djxl(encoder(f"{PREFIX}110")(array, description), array.shape, bits, tmp_path)
-    np.testing.assert_array_equal(theirs, array.astype(int) & ((1 << bits) - 1))
 
 
 def test_jpeg_xl_gives_back_the_jpeg_through_djxl(tmp_path: Path) -> None:
@@ -195,31 +122,6 @@ def test_jpeg_xl_gives_back_the_jpeg_through_djxl(tmp_path: Path) -> None:
         jpegxl.recompress(stream[:-2])
     with pytest.raises(PixelError):
         jpegxl.restore((tmp_path / "a.jxl").read_bytes()[:200])
-
-
-@pytest.mark.parametrize("plugin", ["pydicom", "pylibjpeg"])
-@pytest.mark.parametrize(("bits", "samples"), [(8, 1), (12, 1), (16, 1), (8, 3), (16, 3)])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_rle_against_pydicom(plugin: str, bits: int, samples: int, shape: tuple[int, int], tmp_path: Path) -> None:
-    pixels = pytest.importorskip("pydicom.pixels")
-    if plugin != "pydicom":
-        pytest.importorskip("rle")
-    array, _ = case(RLE, bits, samples, shape)
-    dk.write(secondary_capture(array, bits), tmp_path / "a.dcm", transfer_syntax=RLE)
-    theirs = pixels.pixel_array(tmp_path / "a.dcm", decoding_plugin=plugin)
-    np.testing.assert_array_equal(theirs.reshape(array.shape), array)
-
-
-@pytest.mark.parametrize(("bits", "samples"), [(8, 1), (12, 1), (16, 1), (8, 3)])
-def test_rle_against_gdcm(bits: int, samples: int, tmp_path: Path) -> None:
-    command = peer("gdcmconv")
-    array, _ = case(RLE, bits, samples, (20, 34))
-    dk.write(secondary_capture(array, bits), tmp_path / "a.dcm", transfer_syntax=RLE)
-    subprocess.run(
-        [command, "--raw", str(tmp_path / "a.dcm"), str(tmp_path / "b.dcm")], check=True, capture_output=True
-    )
-    assert not dk.read(tmp_path / "b.dcm").transfer_syntax.encapsulated
-    np.testing.assert_array_equal(frame(tmp_path / "b.dcm"), array)
 
 
 def test_first_use_of_htj2k_in_threads() -> None:
@@ -320,7 +222,7 @@ def test_added_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "entry_points", lambda group, name: [Entry()] if group == "dicomkit.encoders" else [])
     registry.encoder.cache_clear()
     try:
-        assert registry.encoder("1.2.3.4") == "the added encoder"  # type: ignore[comparison-overlap]
+        assert registry.encoder("1.2.3.4") == "the added encoder"
     finally:
         registry.encoder.cache_clear()
 
@@ -359,8 +261,6 @@ def test_video(codec: str, container: str, uid: str) -> None:
         PhotometricInterpretation="YBR_PARTIAL_420",
         PixelData=Fragments.of([data[:half], data[half:]]),
     )
-    from dicomkit.encoding.change_syntax import with_transfer_syntax
-
     ds = with_transfer_syntax(ds, f"{PREFIX}{uid}")
     stack = frames(ds)
     assert np.abs(stack.astype(int) - pictures).mean() < 12
@@ -373,14 +273,41 @@ def test_video(codec: str, container: str, uid: str) -> None:
         frame(ds.assign(NumberOfFrames=9), 8)
     with pytest.raises(PixelError, match="the data set says"):
         frame(ds.assign(Rows=63))
-    with pytest.raises(PixelError, match="broken"):
+    with pytest.raises(PixelError, match=r"frame 0: .*broken"):
         frame(ds.assign(PixelData=Fragments.of([b"junk" * 100])))
+
+
+def test_corrupt_video_is_an_error() -> None:
+    """A decoder that leaves corrupt frames out would give later ones in their place."""
+    av = pytest.importorskip("av")
+    count, (rows, columns) = 30, (64, 96)
+    y, x = np.mgrid[:rows, :columns]
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as output:
+        stream: Any = output.add_stream("libx264", rate=25, options={"g": "10"})
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = columns, rows, "yuv420p", 8_000_000
+        for n in range(count):
+            picture = np.stack([(x * 2 + 5 * n) % 256, y * 3 % 256, np.full_like(x, 8 * n % 256)], axis=2)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture.astype(np.uint8), format="rgb24")))
+        output.mux(stream.encode(None))
+    whole = file.getvalue()
+    bent = bytearray(whole)
+    bent[len(bent) // 2 : len(bent) // 2 + 40] = np.random.default_rng(0).integers(0, 256, 40, np.uint8).tobytes()
+    ds = with_transfer_syntax(
+        dk.DataSet(Rows=rows, Columns=columns, NumberOfFrames=count, SamplesPerPixel=3, BitsAllocated=8),
+        f"{PREFIX}102",
+    ).assign(PhotometricInterpretation="YBR_PARTIAL_420")
+    good, bad = (ds.assign(PixelData=Fragments.of([data])) for data in (whole, bytes(bent)))
+    np.testing.assert_array_equal(frame(bad, 3), frame(good, 3))
+    for index in (20, count - 1):
+        with pytest.raises(PixelError, match=rf"frame {index}: the video stream is broken: it is corrupt at its frame"):
+            frame(bad, index)
+        with pytest.warns(RuntimeWarning, match=f"partial: frame {index}"):
+            assert frame(bad, index, errors="partial").shape == (rows, columns, 3)
 
 
 def test_video_without_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
-
-    from dicomkit.encoding.change_syntax import with_transfer_syntax
 
     monkeypatch.setitem(sys.modules, "av", None)
     ds = dk.DataSet(Rows=8, Columns=8, SamplesPerPixel=3, BitsAllocated=8, PixelData=Fragments.of([b"1234"]))

@@ -13,7 +13,7 @@ from realdata import manifest, needs_data, real_file
 import dicomkit as dk
 from dicomkit.errors import PixelError, SourceError
 from dicomkit.pixels.description import describe
-from dicomkit.pixels.frames import frame, frames, iter_frames
+from dicomkit.pixels.frames import frame, frame_of_bytes, frames, iter_frames
 from dicomkit.pixels.stored_frames import encoded_frame, native_slices
 from dicomkit.sources import Bulk
 from dicomkit.values.fragments import Fragments
@@ -41,7 +41,7 @@ def test_a_native_frame_reads_only_its_bytes() -> None:
     ds = dk.DataSet(
         {"Rows": 2, "Columns": 3, "NumberOfFrames": 50, "BitsAllocated": 16},
         PhotometricInterpretation="MONOCHROME2",
-        PixelData=Bulk(source, 0, source.size),  # type: ignore[arg-type]
+        PixelData=Bulk(source, 0, source.size),
     )
     np.testing.assert_array_equal(frame(ds, 17), values[17])
     assert source.reads == [(17 * 12, 12)]
@@ -55,7 +55,7 @@ def test_an_encapsulated_frame_reads_only_its_fragments() -> None:
     source = CountingSource(b"".join(parts))
     ds = dk.DataSet(
         {"Rows": 2, "Columns": 3, "NumberOfFrames": 10, "BitsAllocated": 8},
-        PixelData=Fragments.of([Bulk(source, 6 * number, 6) for number in range(10)]),  # type: ignore[arg-type]
+        PixelData=Fragments.of([Bulk(source, 6 * number, 6) for number in range(10)]),
     )
     assert encoded_frame(ds, 4) == parts[4]
     assert source.reads == [(24, 6)]
@@ -68,7 +68,7 @@ def test_memory_of_a_stack_is_the_stack(tmp_path: Path) -> None:
     ds = dk.DataSet(
         {"Rows": 64, "Columns": 64, "NumberOfFrames": 64, "BitsAllocated": 16, "BitsStored": 12},
         PhotometricInterpretation="MONOCHROME2",
-        PixelData=Bulk(CountingSource(values.tobytes()), 0, values.nbytes),  # type: ignore[arg-type]
+        PixelData=Bulk(CountingSource(values.tobytes()), 0, values.nbytes),
     )
     frame(ds)
     tracemalloc.start()
@@ -123,3 +123,35 @@ def test_a_file_that_changed_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(SourceError):
         frame(ds)
+
+
+@pytest.mark.parametrize("syntax", ["RLELossless", "JPEGLosslessSV1", "JPEG2000Lossless", "1.2.840.10008.1.2.4.50"])
+def test_frames_that_come_without_their_data_set(syntax: str) -> None:
+    cine = dk.samples.ultrasound_cine()
+    packed = dk.transcode(cine, syntax, lossy=syntax.endswith("50"))
+    metadata = packed.drop("PixelData")
+    last = cine.NumberOfFrames - 1
+    got = frame_of_bytes(encoded_frame(packed, last), metadata, syntax)
+    np.testing.assert_array_equal(got, frame(packed, last))
+    with pytest.raises(PixelError, match="frame 0"):
+        frame_of_bytes(encoded_frame(packed, last)[:50], metadata, syntax)
+    cells = frame(cine, last).tobytes()
+    np.testing.assert_array_equal(frame_of_bytes(cells, cine, "ExplicitVRLittleEndian"), frame(cine, last))
+    with pytest.raises(PixelError, match="Rows is missing"):
+        frame_of_bytes(cells, metadata.drop("Rows"), syntax)
+
+
+@pytest.mark.parametrize(("vr", "value"), [("FD", 2.0), ("AT", dk.Tag(0x00100010)), ("LO", ("a", "b"))])
+def test_pixels_of_another_type_are_an_error(vr: str, value: object) -> None:
+    plane = {"Rows": 2, "Columns": 2, "BitsAllocated": 16, "SamplesPerPixel": 1, "PixelRepresentation": 0}
+    ds = dk.DataSet(plane, PhotometricInterpretation="MONOCHROME2").assign([dk.Element(dk.Tag(0x7FE00010), vr, value)])
+    with pytest.raises(PixelError, match="PixelData holds no bytes"):
+        dk.frame(ds)
+
+
+@needs_data
+def test_an_offset_table_or_profile_of_another_type_is_none() -> None:
+    ds = dk.read(real_file("01_pydicom_core/JPEG2000.dcm"))
+    numbers = [dk.Element(dk.Tag.of(name), "UL", 1 << 31) for name in ("ExtendedOffsetTable", "ICCProfile")]
+    assert np.array_equal(dk.frame(ds.assign(numbers)), dk.frame(ds))
+    assert "ICC" not in repr(dk.explain_pixels(ds.assign(numbers)))

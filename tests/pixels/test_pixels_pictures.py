@@ -84,7 +84,7 @@ def test_sizes_that_make_no_sense(size: Any) -> None:
 
 def test_methods_and_sizes_are_checked() -> None:
     with pytest.raises(ValueFormatError, match="cubic"):
-        resize(GREY, 5, 5, "cubic")  # type: ignore[arg-type]
+        resize(GREY, 5, 5, "cubic")
     with pytest.raises(ValueFormatError):
         resize(GREY, 0, 5)
 
@@ -323,7 +323,22 @@ def test_an_explanation_shows_itself() -> None:
     assert "functional group" in html
     assert report.to_png()[1:4] == b"PNG"
     with pytest.raises(AttributeError):
-        report.title = "x"  # type: ignore[misc]
+        report.title = "x"
+
+
+def test_an_explanation_has_units_that_are_units_and_square_pixels() -> None:
+    report = explain_pixels(ct(RescaleType="HU", PixelSpacing=(2.0, 1.0)))
+    axes = report.plot(title=False).axes
+    assert (report.unit, axes[0].get_aspect(), axes[0].get_title(loc="left")) == ("HU", 2.0, "")
+    assert axes[1].get_xlabel() == "value [HU]"
+    assert report.plot().axes[0].get_title(loc="left") == report.title
+    bars = [bar for bar in axes[1].patches if bar.get_width() > 0]
+    assert {round(bar.get_width(), 6) % 1 for bar in bars} == {0.0}  # each of as many integers
+    assert sum(bar.get_height() for bar in bars) == report.values.size
+    unknown = explain_pixels(ct(RescaleType="US"))
+    assert (unknown.unit, unknown.plot().axes[1].get_xlabel()) == ("", "value")
+    assert "US" not in unknown.stages[1].does
+    assert "-1024\N{NO-BREAK SPACE}…" in report._repr_html_()
 
 
 @needs_data

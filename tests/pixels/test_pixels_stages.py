@@ -287,9 +287,9 @@ def test_profiles_that_cannot_be_used() -> None:
         with pytest.raises(PixelError, match="ICC"):
             to_colour_space(rgb, wrong)
     with pytest.raises(ValueFormatError, match="colour space"):
-        to_colour_space(rgb, profile_of_space("sRGB"), "Rec. 2020")  # type: ignore[arg-type]
+        to_colour_space(rgb, profile_of_space("sRGB"), "Rec. 2020")
     with pytest.raises(ValueFormatError, match="intent"):
-        to_colour_space(rgb, profile_of_space("sRGB"), intent="vivid")  # type: ignore[arg-type]
+        to_colour_space(rgb, profile_of_space("sRGB"), intent="vivid")
     with pytest.raises(PixelError, match="float64"):
         to_colour_space(rgb.astype(float), profile_of_space("sRGB"))
 

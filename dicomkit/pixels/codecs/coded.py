@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from math import prod
 from typing import Any, NamedTuple, TypeVar
 
@@ -226,6 +227,46 @@ def encoded(encode: Callable[[], Result], name: str) -> Result:
         return encode()
     except (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise PixelError(f"{name} can't encode the frame: {error}") from error
+
+
+def encoded_into(room: int, encode: Callable[[memoryview], memoryview], *, start: bytes = b"") -> bytes:
+    """Have a codec fill so many bytes, which become the result without a copy.
+
+    Parameters
+    ----------
+    room : int
+        Bytes that the result may have at the most.
+    encode : callable
+        From the memory to fill to the part of it that was filled.
+    start : bytes
+        What comes before the result in what was filled, within its first 256 bytes, and is left out; also where it
+        is not there.
+
+    Returns
+    -------
+    bytes
+
+    Examples
+    --------
+    >>> def encode(memory):
+    ...     memory[:5] = b"--two"
+    ...     return memory[:5]
+    >>> encoded_into(9, encode), encoded_into(9, encode, start=b"--"), encoded_into(9, encode, start=b"no")
+    (b'--two', b'two', b'--two')
+    """
+    output = BytesIO()
+    output.seek(room - 1)
+    output.write(b"\0")
+    memory = output.getbuffer()
+    with encode(memory) as filled:
+        length = len(filled)
+    at = bytes(memory[: min(length, 256)]).find(start) if start else -1
+    skip = at + len(start) if at >= 0 else 0
+    if skip:
+        memory[: length - skip] = memory[skip:length]
+    memory.release()
+    output.truncate(length - skip)
+    return output.getvalue()
 
 
 def no_parameter(name: str, **given: object) -> None:

@@ -46,8 +46,6 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     ...
     dicomkit.errors.PixelError: cut short: the JPEG stream ends before its image data [offset 3]
     """
-    import imagecodecs
-
     stream = read_markers(data)
     if stream.process == JPEG_LS:
         raise PixelError("JPEG-LS data in a JPEG transfer syntax")
@@ -57,23 +55,22 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
         notes = (*notes, "the stream is JFIF, which is YCbCr, but PhotometricInterpretation is RGB: taken as RGB")
     if stream.process != LOSSLESS_PROCESS and description.transfer_syntax_uid in _LOSSLESS:
         notes = (*notes, "the JPEG stream is of a lossy process, in a lossless transfer syntax")
-    colour = "RGB" if stream.components == 3 else None
-    target = room(coded, description, out)
-
-    def decoded(stream_bytes: bytes, into: NDArray[Any] | None) -> NDArray[Any]:
-        return run(
-            lambda: imagecodecs.jpeg8_decode(stream_bytes, colorspace=colour, outcolorspace=colour, out=into), "JPEG"
-        )
-
     if stream.end is None:
-        data, array = _without_end(data, stream, decoded)
+        array = _without_end(data, stream)
         notes = (*notes, "the JPEG stream has no end marker")
     else:
-        array = decoded(data[stream.start : stream.end] if stream.start else data, target)
-    photometric = description.photometric_interpretation
-    if description.subsampled:
-        photometric = "YBR_FULL"
+        whole = data[stream.start : stream.end] if stream.start else data
+        array = _decoded(whole, stream, room(coded, description, out))
+    photometric = "YBR_FULL" if description.subsampled else description.photometric_interpretation
     return Decoded(store(array, coded, description, out), photometric, notes)
+
+
+def _decoded(data: bytes, stream: JpegStream, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """What the codec makes of a whole stream, its components as they are."""
+    import imagecodecs
+
+    colour = "RGB" if len(stream.sampling) == 3 else None
+    return run(lambda: imagecodecs.jpeg8_decode(data, colorspace=colour, outcolorspace=colour, out=out), "JPEG")
 
 
 _PREFIX = "1.2.840.10008.1.2.4."
@@ -163,12 +160,12 @@ def encode(
     return encoded(lambda: bytes(imagecodecs.jpeg8_encode(samples, round(level), bitspersample=bits, **colour)), "JPEG")
 
 
-def _without_end(data: bytes, stream: JpegStream, decoded: Any) -> tuple[bytes, NDArray[Any]]:
+def _without_end(data: bytes, stream: JpegStream) -> NDArray[Any]:
     """Decode a stream without EOI, if nothing but that is missing: then bytes added at the end change nothing."""
     if not stream.complete:
         raise PixelError("cut short: the JPEG stream ends before its last scan", offset=len(data))
     body = data[stream.start :].rstrip(b"\xff")
-    array = decoded(body + END_OF_IMAGE, None)
-    if any(not np.array_equal(array, decoded(body + filler + END_OF_IMAGE, None)) for filler in _FILLERS):
+    array = _decoded(body + END_OF_IMAGE, stream)
+    if any(not np.array_equal(array, _decoded(body + filler + END_OF_IMAGE, stream)) for filler in _FILLERS):
         raise PixelError("cut short: the JPEG stream ends within its image data", offset=len(data))
-    return body, array
+    return array

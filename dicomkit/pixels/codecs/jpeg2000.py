@@ -74,8 +74,10 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     joined = coded.components == 1 or stream.colour_transform
     lossless = stream.reversible and description.transfer_syntax_uid in LOSSLESS
     exact = stream.high_throughput and lossless and joined
-    foreign = imagecodecs.htj2k_decode if exact else imagecodecs.jpeg2k_decode
-    array = run(lambda: foreign(data, out=target), "JPEG 2000")
+    if exact:
+        array = _by_openjph(data, target)
+    else:
+        array = run(lambda: imagecodecs.jpeg2k_decode(data, out=target), "JPEG 2000")
     photometric = description.photometric_interpretation
     if stream.colour_transform and coded.components >= 3:
         if photometric not in (*_TRANSFORMED, "RGB"):
@@ -91,6 +93,16 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
         )
         photometric = "RGB"
     return Decoded(store(array, coded, description, out), photometric, notes)
+
+
+def _by_openjph(data: bytes, out: NDArray[Any] | None) -> NDArray[Any]:
+    """Decode by OpenJPH; where it fails, older imagecodecs leave zeros and raise nothing: then OpenJPEG has a look."""
+    import imagecodecs
+
+    array: NDArray[Any] = run(lambda: imagecodecs.htj2k_decode(data, out=out), "JPEG 2000")
+    if not _precision_is_told() and not array[-1].any():
+        array = run(lambda: imagecodecs.jpeg2k_decode(data, out=out), "JPEG 2000")
+    return array
 
 
 def encode(

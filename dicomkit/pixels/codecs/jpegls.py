@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache, partial
 from inspect import signature
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicomkit.errors import PixelError
-from dicomkit.pixels.codecs.coded import Coded, check, contiguous, encoded, no_parameter, room, run, samples_of, store
+from dicomkit.pixels.codecs.coded import Coded, check, encoded, encoded_into, no_parameter, room, run, samples_of, store
 from dicomkit.pixels.codecs.jpeg_markers import END_OF_IMAGE, JPEG_LS, read_markers
 from dicomkit.pixels.description import Decoded, PixelDescription
 
@@ -108,30 +109,40 @@ def encode(
         raise PixelError(f"a near of {near} with {bits} bits")
     if near and description.transfer_syntax_uid == f"{_PREFIX}80":
         raise PixelError("lossless JPEG-LS has no near", hint=f"near-lossless is {_PREFIX}81")
-    full = bits if _precision_is_told() else 8 if bits <= 8 else 16
-    samples = samples_of(frame, description)
+    full = bits if precision_is_told() else 8 if bits <= 8 else 16
     if near:
         _check_near(frame, description, near, full)
     if description.signed and full > bits:  # sign-extended, as nothing tells a decoder how many bits count
-        samples = contiguous(frame.astype(f"i{samples.dtype.itemsize}")).view(samples.dtype)
-    options: dict[str, Any] = {"bitspersample": full, "spiff": False} if _precision_is_told() else {}
+        description = replace(description, bits_stored=full)
+    samples = samples_of(frame, description)
+    options: dict[str, Any] = {"bitspersample": full, "spiff": False} if precision_is_told() else {}
+    pack: Any = imagecodecs.jpegls_encode
+
+    def into(memory: memoryview) -> memoryview:
+        filled: memoryview = pack(samples, level=near, out=memory, **options)
+        return filled
+
     # Left to itself, imagecodecs takes more room than the frame has, and yet too little for noise.
-    rooms = (samples.nbytes * 15 // 16, samples.nbytes * 17 // 16) if samples.nbytes > _HEADERS else ()
-    for size in rooms:
-        with suppress(RuntimeError):
-            return _bare(bytes(imagecodecs.jpegls_encode(samples, level=near, out=size, **options)))
-    most = 4 * samples.nbytes + _HEADERS
-    return _bare(encoded(lambda: bytes(imagecodecs.jpegls_encode(samples, level=near, out=most, **options)), "JPEG-LS"))
+    with suppress(RuntimeError):
+        return encoded_into(samples.nbytes * 17 // 16 + _HEADERS, into, start=_SPIFF_END)
+    return encoded(lambda: encoded_into(4 * samples.nbytes + _HEADERS, into, start=_SPIFF_END), "JPEG-LS")
 
 
 _PREFIX = "1.2.840.10008.1.2.4."
 _HEADERS = 4096
-_SPIFF_END = b"\xff\xe8\x00\x08\x00\x00\x00\x01\xff\xd8"
+_SPIFF_END = b"\xff\xe8\x00\x08\x00\x00\x00\x01"
+"""The end of a SPIFF directory; a second start of image follows it (T.84 F.2.1), and the stream itself."""
 
 
 @cache
-def _precision_is_told() -> bool:
-    """Whether this imagecodecs can be told the precision; older ones write 8 or 16 bits, and a SPIFF header."""
+def precision_is_told() -> bool:
+    """Whether this imagecodecs can be told the precision; older ones write 8 or 16 bits, and a SPIFF header.
+
+    Examples
+    --------
+    >>> precision_is_told() in (True, False)
+    True
+    """
     import imagecodecs
 
     return "bitspersample" in signature(imagecodecs.jpegls_encode).parameters
@@ -152,12 +163,6 @@ def _check_near(frame: NDArray[Any], description: PixelDescription, near: int, p
             f"values up to {most} with near {near} could exceed {bits} bits, which this imagecodecs writes as 16",
             hint="a smaller near, a newer imagecodecs, or a lossless transfer syntax",
         )
-
-
-def _bare(data: bytes) -> bytes:
-    """Leave a SPIFF header out: its directory ends with a second start of image (T.84 F.2.1)."""
-    at = data.find(_SPIFF_END, 0, 256) if data.startswith(b"\xff\xd8\xff\xe8") else -1
-    return data[at + len(_SPIFF_END) - 2 :] if at > 0 else data
 
 
 def _check_whole(data: bytes) -> None:

@@ -20,6 +20,9 @@ _RECOMPRESSION, _EITHER = "1.2.840.10008.1.2.4.111", "1.2.840.10008.1.2.4.112"
 
 DEFAULT_QUALITY = 90
 
+_HEADER = 16
+"""Bytes at the beginning of a codestream that tell its size and precision."""
+
 
 def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | None = None) -> Decoded:
     """Decode one JPEG XL frame.
@@ -53,8 +56,8 @@ def decode(data: bytes, description: PixelDescription, *, out: NDArray[Any] | No
     import imagecodecs
 
     boxes = _boxes(data)
-    codestream = b"".join(body[4 * (kind == b"jxlp") :] for kind, body in boxes if kind in (b"jxlc", b"jxlp"))
-    rows, columns, precision = read_size(codestream)
+    parts = (body[4 * (kind == b"jxlp") :][:_HEADER] for kind, body in boxes if kind in (b"jxlc", b"jxlp"))
+    rows, columns, precision = read_size(b"".join(parts))
     if any(kind == b"jbrd" for kind, _ in boxes):
         return jpeg.decode(restore(data), description, out=out)
     samples = description.samples_per_pixel
@@ -227,9 +230,7 @@ def read_size(codestream: bytes) -> tuple[int, int, int]:
     """
     if not codestream.startswith(b"\xff\x0a"):
         raise PixelError(f"no JPEG XL data: it begins with {codestream[:4].hex()}", offset=0)
-    if len(codestream) < 16:
-        codestream = codestream.ljust(16, b"\0")
-    bits = int.from_bytes(codestream[2:16], "little")
+    bits = int.from_bytes(codestream[2:_HEADER].ljust(_HEADER - 2, b"\0"), "little")
 
     def take(count: int) -> int:
         nonlocal bits
@@ -253,10 +254,10 @@ def read_size(codestream: bytes) -> tuple[int, int, int]:
     return rows, columns, _DEPTHS[selector] if selector < 3 else 1 + take(6)
 
 
-def _boxes(data: bytes) -> list[tuple[bytes, bytes]]:
+def _boxes(data: bytes) -> list[tuple[bytes, memoryview]]:
     """The boxes of a container as (type, content); a bare codestream counts as one."""
     if not data.startswith(b"\x00\x00\x00\x0cJXL "):
-        return [(b"jxlc", data)]
+        return [(b"jxlc", memoryview(data))]
     boxes, position = [], 0
     while position + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
@@ -267,6 +268,6 @@ def _boxes(data: bytes) -> list[tuple[bytes, bytes]]:
         stop = position + length if length else len(data)
         if length and length < header:
             break
-        boxes.append((kind, data[position + header : stop]))
+        boxes.append((kind, memoryview(data)[position + header : stop]))
         position = stop
     return boxes

@@ -139,18 +139,42 @@ def read_frame(
             f"cut short: it needs bytes {start // 8} to {(stop + 7) // 8}, the value has {len(value)}", frame=index
         )
     array = out if out is not None else np.empty(description.frame_shape, description.dtype)
-    whole = description.bits_allocated in (8, 16, 32, 64)
     swap_words = description.big_endian and description.bits_allocated <= 8 and description.vr == "OW"
-    if whole and not swap_words and not description.subsampled and not description.planar_configuration:
+    if are_array(description) and not swap_words:
         _fill(value, start // 8, array.reshape(-1).view(np.uint8).data, index)
-        if description.big_endian is (sys.byteorder == "little"):
-            array.byteswap(inplace=True)
-    else:
-        cells = _cells(value, description, start, stop, index, swap_words=swap_words)
-        array[...] = _arrange(cells, description)
+        return from_cells(array, description)
+    cells = _cells(value, description, start, stop, index, swap_words=swap_words)
+    array[...] = _arrange(cells, description)
     clear_unused(array, description)
     photometric = "YBR_FULL" if description.subsampled else description.photometric_interpretation
     return Decoded(array, photometric, description.notes)
+
+
+def are_array(description: PixelDescription) -> bool:
+    """Whether native cells are an array as they stand: whole bytes, colour by pixel, each with all its samples.
+
+    Examples
+    --------
+    >>> are_array(PixelDescription(1, 2)), are_array(PixelDescription(1, 8, bits_allocated=1))
+    (True, False)
+    """
+    whole = description.bits_allocated in (8, 16, 32, 64)
+    return whole and not description.subsampled and not description.planar_configuration
+
+
+def from_cells(array: NDArray[Any], description: PixelDescription) -> Decoded:
+    """Turn cells that were put into an array into stored values, in place.
+
+    Examples
+    --------
+    >>> twelve = PixelDescription(1, 1, bits_allocated=16, bits_stored=12)
+    >>> hex(from_cells(np.array([[0x8001]], np.uint16), twelve).array[0, 0])
+    '0x1'
+    """
+    if description.big_endian is (sys.byteorder == "little"):
+        array.byteswap(inplace=True)
+    clear_unused(array, description)
+    return Decoded(array, description.photometric_interpretation, description.notes)
 
 
 def _fill(value: NativeValue, offset: int, buffer: Any, index: int) -> None:

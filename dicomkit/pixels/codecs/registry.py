@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dicomkit.errors import UnsupportedError
 from dicomkit.pixels.codecs.jpeg_markers import JPEG_LS, read_markers
 from dicomkit.pixels.description import Decoded, PixelDescription
+from dicomkit.standard.uids import uid_entry
 
 ENTRY_POINTS = "dicomkit.codecs"
 """Group of entry points that add transfer syntaxes: name is the UID, object a function such as `Decoder`."""
@@ -32,10 +33,7 @@ _MODULES = {
 """Module of `dicomkit.pixels.codecs` by transfer syntax UID."""
 
 _UNSUPPORTED = {
-    **{
-        f"{_JPEG}{part}": "arithmetic, hierarchical or 12-bit retired JPEG processes"
-        for part in (52, 54, 56, *range(58, 67))
-    },
+    **{f"{_JPEG}{part}": "a retired JPEG process, arithmetic or hierarchical" for part in (52, 54, 56, *range(58, 67))},
     **{f"{_JPEG}{part}": "JPEG 2000 part 2 multi-component compression" for part in (92, 93)},
     **{f"{_JPEG}{part}": "JPIP, pixels behind a provider URL" for part in (94, 95, 204, 205)},
     **{f"{_JPEG}{part}": "MPEG-2 video" for part in ("100", "100.1", "101", "101.1")},
@@ -117,7 +115,7 @@ def decoder(transfer_syntax_uid: str) -> Decoder:
         added: Decoder = entry.load()
         return added
     what = _UNSUPPORTED.get(transfer_syntax_uid, "no decoder is known")
-    raise UnsupportedError(f"frames of transfer syntax {transfer_syntax_uid} can't be decoded: {what}")
+    raise UnsupportedError(f"frames of {_named(transfer_syntax_uid)} can't be decoded: {what}")
 
 
 _NOT_WRITTEN = {f"{_JPEG}{part}": "retired progressive JPEG" for part in (53, 55)}
@@ -155,7 +153,13 @@ def encoder(transfer_syntax_uid: str) -> Encoder:
             added: Encoder = entry.load()
             return added
     what = _NOT_WRITTEN.get(transfer_syntax_uid) or _UNSUPPORTED.get(transfer_syntax_uid, "no encoder is known")
-    raise UnsupportedError(f"frames can't be encoded in transfer syntax {transfer_syntax_uid}: {what}")
+    raise UnsupportedError(f"frames can't be encoded in {_named(transfer_syntax_uid)}: {what}")
+
+
+def _named(transfer_syntax_uid: str) -> str:
+    """A transfer syntax by name and UID."""
+    entry = uid_entry(transfer_syntax_uid)
+    return f"{entry.name} ({transfer_syntax_uid})" if entry else f"transfer syntax {transfer_syntax_uid}"
 
 
 def sniff(data: bytes) -> str | None:
@@ -215,3 +219,38 @@ def decode(data: bytes, description: PixelDescription) -> NDArray[Any]:
     [[1, 2]]
     """
     return decoder(description.transfer_syntax_uid)(data, description).array
+
+
+def encode(
+    frame: NDArray[Any], description: PixelDescription, *, quality: float | None = None, near: int | None = None
+) -> bytes:
+    """Encode one frame: what `decode` undoes.
+
+    Parameters
+    ----------
+    frame : ndarray
+        Stored values of ``frame_shape`` of the description.
+    description : PixelDescription
+        Its ``transfer_syntax_uid`` chooses the encoder.
+    quality, near : optional
+        What may be lost, where the encoding can lose something; nothing by default where that is possible.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    PixelError
+        If the encoding can't hold the frame, or has no such parameter.
+    UnsupportedError
+        If there is no encoder.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain = PixelDescription(rows=1, columns=2, transfer_syntax_uid="1.2.840.10008.1.2.1.98")
+    >>> encode(np.array([[1, 2]], np.uint8), plain)
+    b'\\x01\\x02'
+    """
+    return encoder(description.transfer_syntax_uid)(frame, description, quality=quality, near=near)

@@ -37,9 +37,9 @@ class VideoReader:
         self._description = description
         self._lock = Lock()
         self._next = 0
-        self._stream: Iterator[NDArray[Any]] = iter(())
+        self._stream: Iterator[tuple[NDArray[Any], bool]] = iter(())
 
-    def frame(self, index: int, *, out: NDArray[Any] | None = None) -> Decoded:
+    def frame(self, index: int, *, out: NDArray[Any] | None = None, errors: str = "raise") -> Decoded:
         """Decode one frame to RGB, or to grey for one sample per pixel.
 
         Parameters
@@ -48,6 +48,8 @@ class VideoReader:
             From 0, below NumberOfFrames.
         out : ndarray, optional
             Where to put it.
+        errors : {"raise", "partial"}
+            Whether a frame that FFmpeg calls corrupt, and what comes after it, is an error or comes with a note.
 
         Returns
         -------
@@ -66,14 +68,14 @@ class VideoReader:
         with self._lock:
             if index < self._next or not self._next:
                 self._stream, self._next = _stream(self._fragments, description), 0
-            array = None
-            while self._next <= index:
-                array = next(self._stream, None)
-                if array is None:
-                    found, self._next = self._next, 0
-                    raise PixelError(f"the video ends after {found} frames", frame=index)
-                self._next += 1
-        assert array is not None
+            try:
+                array, broken = self._forward(index, stop_at_broken=errors == "raise")
+            except PixelError as error:
+                self._next = 0
+                raise PixelError(error.message, frame=index) from error
+        notes = description.notes
+        if broken:
+            notes = (*notes, f"partial: frame {index}: this frame of the video, or one before, is corrupt")
         if array.shape != description.frame_shape:
             wants = description.frame_shape
             raise PixelError(f"the video has frames of {array.shape}, the data set says {wants}", frame=index)
@@ -82,11 +84,23 @@ class VideoReader:
             out[...] = array
             array = out
         photometric = "RGB" if description.samples_per_pixel == 3 else description.photometric_interpretation
-        return Decoded(array, photometric, description.notes)
+        return Decoded(array, photometric, notes)
+
+    def _forward(self, index: int, *, stop_at_broken: bool) -> tuple[NDArray[Any], bool]:
+        """Decode up to a frame; past a corrupt one nobody knows which frame is which."""
+        while True:
+            found = next(self._stream, None)
+            if found is None:
+                raise PixelError(f"the video ends after {self._next} frames")
+            if found[1] and stop_at_broken:
+                raise PixelError(f"the video stream is broken: it is corrupt at its frame {self._next} or before")
+            self._next += 1
+            if self._next > index:
+                return found
 
 
-def _stream(fragments: Fragments, description: PixelDescription) -> Iterator[NDArray[Any]]:
-    """Decode one frame after the other."""
+def _stream(fragments: Fragments, description: PixelDescription) -> Iterator[tuple[NDArray[Any], bool]]:
+    """Decode one frame after the other, and tell whether there was a corrupt one by then."""
     try:
         import av
     except ImportError:
@@ -96,10 +110,15 @@ def _stream(fragments: Fragments, description: PixelDescription) -> Iterator[NDA
     wide = description.bits_stored > 8
     layout = ("gray16le" if wide else "gray") if grey else ("rgb48le" if wide else "rgb24")
     shift = 16 - description.bits_stored if wide else 0
+    broken = False
     try:
         with av.open(io.BytesIO(data), mode="r") as container:
-            for picture in container.decode(video=0):
+            video = container.streams.video[0]
+            video.codec_context.flags |= av.codec.context.Flags.output_corrupt  # else they are left out, unsaid
+            for picture in container.decode(video):
+                broken = broken or picture.is_corrupt
                 array: NDArray[Any] = picture.to_ndarray(format=layout)
-                yield np.right_shift(array, shift) if shift else array
+                yield (np.right_shift(array, shift) if shift else array), broken
     except (av.error.FFmpegError, IndexError, ValueError) as error:
-        raise PixelError(f"the video stream is broken: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise PixelError(f"the video stream is broken: {reason}") from error
