@@ -10,7 +10,8 @@ from typing import IO, Any, NamedTuple, TypeAlias
 
 from dicomkit.descriptors import open_descriptor, read_at
 from dicomkit.errors import DicomError, SourceError
-from dicomkit.sources import ZIP_ERRORS, FileSource, MemorySource, Source, UrlSource, ZipSource, filesystem
+from dicomkit.sources import FileSource, MemorySource, Source, UrlSource, filesystem
+from dicomkit.zip_members import ZIP_ERRORS, ZipSource
 
 Readable: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | zipfile.Path"
 
@@ -62,9 +63,10 @@ class OpenedMember:
         self._archive = zipfile.ZipFile(path) if archive is None else nullcontext(archive)
         with ExitStack() as undone:
             opened = undone.enter_context(self._archive)
-            self.size = opened.getinfo(member).file_size
-            self._stream = opened.open(member)
-            self.source = ZipSource(path, member, self.size)
+            info = opened.getinfo(member)
+            self.size = info.file_size
+            self._stream = opened.open(info)
+            self.source = ZipSource.of(path, info)
             undone.pop_all()
 
     def read_at(self, offset: int, length: int) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,11 +15,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 from dicomkit.descriptors import open_descriptor, read_at, read_into
 from dicomkit.errors import DicomError, MissingFeatureError, SourceError
+from dicomkit.zip_members import ZipSource
 
 CHUNK = 1 << 20
 MAX_INFLATED = 256 << 20
-
-ZIP_ERRORS = (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +69,6 @@ class FileSource(NamedTuple):
             hint = "read it again, or ds.load() before it changes"
             raise SourceError("the file changed since it was read", path=self.path, hint=hint)
         return descriptor
-
-
-@dataclass(frozen=True, slots=True)
-class ZipSource:
-    """A member of a zip archive."""
-
-    archive: str
-    member: str
-    size: int
-
-    @property
-    def path(self) -> str:
-        """The archive and the member, as one path."""
-        return f"{self.archive}!/{self.member}"
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Return ``length`` bytes from ``offset``, fewer at the end."""
-        try:
-            with zipfile.ZipFile(self.archive) as archive, archive.open(self.member) as stream:
-                stream.seek(offset)
-                return stream.read(max(0, min(length, self.size - offset)))
-        except ZIP_ERRORS as error:
-            raise SourceError(f"can't read a member of a zip archive: {error}", path=self.path) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any
 
-from dicomkit.dataset import edit, show
+from dicomkit.dataset import edit, private_blocks, show
 from dicomkit.dataset.element import Element
 from dicomkit.dataset.index import EMPTY_INDEX, Index
+from dicomkit.dataset.path import Key, Path, holder_of, values_of, walk
 from dicomkit.dataset.records import Records
 from dicomkit.dataset.repairs import Repairs
 from dicomkit.errors import MissingElementError, ValueFormatError
 from dicomkit.standard.attributes import keywords, tag_of, tags_by_keyword
 from dicomkit.values.tag import Tag
 from dicomkit.values.transfer_syntax import TransferSyntax
-
-Path: TypeAlias = "tuple[int | str, ...]"
-Key: TypeAlias = "int | str | Path"
-T = TypeVar("T")
 
 _NOTHING: Any = object()
 _UNREAD: Any = object()
@@ -70,9 +67,7 @@ class DataSet(Mapping[Any, Any]):
     @classmethod
     def of_index(cls, index: Index, meta: Index | None = None) -> DataSet:
         """Make the DataSet of what a scanner found."""
-        ds = object.__new__(cls)
-        ds._fill(Records(index, 0, len(index.rows) // 4, None, 0, cls), {}, {}, meta)
-        return ds
+        return cls._of(Records(index, 0, len(index.rows) // 4, None, 0, cls), {}, {}, meta)
 
     @classmethod
     def _of(
@@ -114,17 +109,13 @@ class DataSet(Mapping[Any, Any]):
             raise self._missing(keyword)
         return value
 
-    @overload
-    def get(self, key: Key, /) -> Any: ...
-    @overload
-    def get(self, key: Key, /, default: T) -> Any | T: ...
-    def get(self, key: Any, /, default: Any = None) -> Any:
+    def get(self, key: Key, /, default: Any = None) -> Any:
         """Return the value of a tag, keyword or path, or a default where it is missing."""
         value = self._find(key)
         return default if value is _NOTHING else value
 
     def all(self, key: Key) -> tuple[Any, ...]:
-        """Return the values of a key as a tuple: of several, of one, or of none where it is missing or empty.
+        """Return the values of a key as a tuple: several, one, or none where it is missing, empty or no sequence.
 
         Examples
         --------
@@ -132,8 +123,7 @@ class DataSet(Mapping[Any, Any]):
         >>> ds.all("ImageType"), ds.all("Modality"), ds.all("Rows")
         (('DERIVED',), (), ())
         """
-        value = self.get(key)
-        return () if value is None else value if isinstance(value, tuple) else (value,)
+        return values_of(self, key)
 
     def element(self, key: Key) -> Element:
         """Return the whole element of a tag, keyword or path: its VR, raw bytes, text and origin.
@@ -146,7 +136,7 @@ class DataSet(Mapping[Any, Any]):
         if type(key) is Tag:
             found = self._element(key)
         else:
-            holder, last = self._holder(key)
+            holder, last = holder_of(self, key)
             found = holder._element(Tag.of(last)) if holder is not None and last is not None else None
         if found is None:
             raise self._missing(key)
@@ -167,17 +157,11 @@ class DataSet(Mapping[Any, Any]):
         >>> [path for path, element in DataSet(ContentSequence=[{"CodeMeaning": "a"}]).walk()]
         [('ContentSequence',), ('ContentSequence', 0, 'CodeMeaning')]
         """
-        for element in self.elements():
-            step: int | str = element.keyword or element.tag
-            yield (step,), element
-            if element.vr == "SQ" and element.value:
-                for number, item in enumerate(element.value):
-                    for path, inner in item.walk():
-                        yield (step, number, *path), inner
+        return walk(self)
 
     def __contains__(self, key: object) -> bool:
         try:
-            holder, last = self._holder(key)  # type: ignore[arg-type]
+            holder, last = holder_of(self, key)  # type: ignore[arg-type]
             return holder is not None and (last is None or holder._has(Tag.of(last)))
         except ValueFormatError:
             return False
@@ -187,14 +171,6 @@ class DataSet(Mapping[Any, Any]):
 
     def __len__(self) -> int:
         return len(self._sorted_tags())
-
-    def values(self) -> ValuesView[Any]:
-        """The values in the order of their tags."""
-        return ValuesView(self)
-
-    def items(self) -> ItemsView[Any, Any]:
-        """Pairs of tag and value in the order of the tags."""
-        return ItemsView(self)
 
     # Editing: every one returns a new DataSet.
 
@@ -279,11 +255,7 @@ class DataSet(Mapping[Any, Any]):
 
     def private_creators(self) -> dict[str, tuple[int, ...]]:
         """Return the private creators, and the blocks (gggg00ee) that each has reserved (PS3.5 7.8.1)."""
-        found: dict[str, tuple[int, ...]] = {}
-        for tag in self._sorted_tags():
-            if tag.is_private_creator and isinstance(creator := self[tag], str):
-                found[creator] = (*found.get(creator, ()), tag & 0xFFFF0000 | (tag & 0xFF))
-        return found
+        return private_blocks.creators(self)
 
     def private(self, creator: str, group: int | None = None) -> dict[int, Element]:
         """Return the elements of a private creator by the last byte of their tag.
@@ -294,14 +266,7 @@ class DataSet(Mapping[Any, Any]):
         >>> ds.private("ACME")[0x01].value
         'x'
         """
-        found = {}
-        for block in self.private_creators().get(creator, ()):
-            if group is None or block >> 16 == group:
-                first = block & 0xFFFF0000 | (block & 0xFF) << 8
-                for tag in self._sorted_tags():
-                    if first <= tag <= first + 0xFF and (element := self._element(tag)):
-                        found[tag & 0xFF] = element
-        return found
+        return private_blocks.elements_of(self, creator, group)
 
     # Values behave as values.
 
@@ -352,9 +317,7 @@ class DataSet(Mapping[Any, Any]):
     # How an element is found.
 
     def _has(self, tag: int) -> bool:
-        if tag in self._overlay:
-            return self._overlay[tag] is not None
-        return self._records.find(tag) is not None
+        return (self._overlay[tag] if tag in self._overlay else self._records.find(tag)) is not None
 
     def _value(self, tag: int) -> Any:
         """The value of a tag, or _NOTHING."""
@@ -388,26 +351,10 @@ class DataSet(Mapping[Any, Any]):
             return self._value(Tag.of(key) if tag is None else tag)
         if isinstance(key, int):
             return self._value(key)
-        holder, last = self._holder(key)
+        holder, last = holder_of(self, key)
         if holder is None:
             return _NOTHING
         return holder if last is None else holder._find(last)
-
-    def _holder(self, key: Key) -> tuple[DataSet | None, int | str | None]:
-        """Follow a path to the data set that holds its last key; the key is None where the path ends with an item."""
-        if not isinstance(key, tuple):
-            return self, key
-        if len(key) == 2 and isinstance(key[0], int) and isinstance(key[1], int) and key[0] <= 0xFFFF:
-            return self, key[0] << 16 | key[1]
-        holder: DataSet | None = self
-        for sequence, number in zip(key[0::2], key[1::2], strict=False):
-            items = holder._find(sequence) if holder is not None else _NOTHING
-            if not isinstance(number, int) or items is _NOTHING or not isinstance(items, tuple):
-                return None, None
-            if not -len(items) <= number < len(items):
-                return None, None
-            holder = items[number] if isinstance(items[number], DataSet) else None
-        return holder, key[-1] if len(key) % 2 else None
 
     def _sorted_tags(self) -> tuple[Tag, ...]:
         if self._tags is None:
@@ -439,8 +386,7 @@ class DataSet(Mapping[Any, Any]):
 
     def private_creator(self, tag: int) -> str | None:
         """Return the creator that has reserved the block of a private tag, or None (PS3.5 7.8.1)."""
-        creator = self.get(tag & 0xFFFF0000 | tag >> 8 & 0xFF)
-        return creator if isinstance(creator, str) else None
+        return private_blocks.creator_of(self, tag)
 
 
 @lru_cache(1 << 14)

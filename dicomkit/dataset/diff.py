@@ -10,6 +10,7 @@ from dicomkit.dataset.element import Element
 from dicomkit.dataset.equality import same
 from dicomkit.dataset.value_text import value_text
 from dicomkit.display.html import table
+from dicomkit.errors import ValueFormatError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,11 +60,26 @@ class Differences(tuple[Difference, ...]):
 
     def _repr_html_(self) -> str:
         rows = [(d.place, d.vr, d.kind, value_text(d.before), value_text(d.after)) for d in self]
-        return table(tuple(name.title() for name in COLUMNS), rows, caption=repr(self))
+        return table(("Path", "VR", "Kind", "Before", "After"), rows, caption=repr(self))
 
 
 def diff(before: DataSet, after: DataSet) -> Differences:
     """Compare two data sets, items of sequences one by one, private elements and bulk data included.
+
+    Raises
+    ------
+    ValueFormatError
+        When one of them is none.
+
+    Parameters
+    ----------
+    before, after
+        What is only in the first was removed, what is only in the second was added.
+
+    Returns
+    -------
+    Differences
+        A tuple of `Difference` in the order of the tags, that shows itself as a table.
 
     Examples
     --------
@@ -71,6 +87,9 @@ def diff(before: DataSet, after: DataSet) -> Differences:
     >>> [(d.place, d.kind, d.before, d.after) for d in found]
     [('PatientID', 'changed', '1', '2'), ('Rows', 'removed', 2, None), ('Columns', 'added', None, 3)]
     """
+    for ds in (before, after):
+        if not isinstance(ds, DataSet):
+            raise ValueFormatError(f"a {type(ds).__name__} is no DataSet", hint="dicomkit.read(path) gives one")
     return Differences(_differences(before, after, ()))
 
 

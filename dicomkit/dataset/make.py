@@ -9,8 +9,10 @@ from typing import Any
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import Element
 from dicomkit.errors import MissingElementError, ValueFormatError
+from dicomkit.standard.attributes import attribute
 from dicomkit.standard.modules import iod_of, module
 from dicomkit.standard.uids import uid_entry, uid_of
+from dicomkit.values.rules import vm_allows
 from dicomkit.values.uid import new_uid
 
 _SOURCE = {
@@ -33,12 +35,13 @@ def make_dataset(sop_class: str, **elements: Any) -> DataSet:
     sop_class
         UID or keyword, such as ``"CTImageStorage"``.
     elements
-        Values by keyword; they are checked against the rules of their VR.
+        Values by keyword; they are checked against the rules of their VR, and their number against PS3.6.
 
     Raises
     ------
     ValueFormatError
-        If it is no SOP class with an IOD in PS3.3, or a value breaks the rules of its VR.
+        If it is no SOP class with an IOD in PS3.3, a value breaks the rules of its VR, or there are too many or too
+        few of them.
 
     Examples
     --------
@@ -57,7 +60,7 @@ def make_dataset(sop_class: str, **elements: Any) -> DataSet:
     empty = [Element.of(attribute.tag, None) for attribute in attributes if attribute.type == "2"]
     identity = {keyword: new_uid() for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")}
     made = DataSet(empty).assign(identity, SOPClassUID=uid, SpecificCharacterSet="ISO_IR 192")
-    return made.assign(elements)
+    return made.assign(_checked(elements))
 
 
 def new_instance(ds: DataSet, **elements: Any) -> DataSet:
@@ -81,7 +84,7 @@ def new_instance(ds: DataSet, **elements: Any) -> DataSet:
     changed = ds.drop(*(keyword for keyword in _NOT_COPIED if keyword in ds)).assign(
         SOPInstanceUID=new_uid(), InstanceCreationDate=f"{now:%Y%m%d}", InstanceCreationTime=f"{now:%H%M%S}"
     )
-    return changed.assign(elements)
+    return changed.assign(_checked(elements))
 
 
 def derive(
@@ -136,6 +139,17 @@ def derive(
         number = ds.get("SeriesNumber")
         changes["SeriesNumber"] = number + 1000 if isinstance(number, int) else None
     return new_instance(ds.assign(changes), **elements)
+
+
+def _checked(elements: dict[str, Any]) -> DataSet:
+    """Values by keyword as a data set, with as many values as PS3.6 allows, those of items included."""
+    made = DataSet(elements)
+    for path, element in made.walk():
+        known = attribute(element.tag)
+        if known is not None and element.vr != "SQ" and not vm_allows(known.vm, element.vm):
+            place = ".".join(map(str, path))
+            raise ValueFormatError(f"{place} has {element.vm} values, where PS3.6 allows {known.vm}", tag=element.tag)
+    return made
 
 
 def _reference(ds: DataSet) -> DataSet:

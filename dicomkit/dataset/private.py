@@ -101,6 +101,11 @@ def private_names(ds: DataSet) -> dict[str, dict[str, Element]]:
 
     Elements without a name, or with one that another of the same creator has, are under their tag as ``"gggg,xxee"``.
 
+    Parameters
+    ----------
+    ds
+        Of its top level; items of sequences are data sets of their own.
+
     Examples
     --------
     >>> ds = with_private(DataSet(), "SIEMENS MR HEADER", {0x0C: 1000}, group=0x0019)

@@ -8,6 +8,7 @@ from dicomkit.dataset.element import Element
 from dicomkit.errors import ValueFormatError
 from dicomkit.values.charset import Charset
 from dicomkit.values.encode import encode_value
+from dicomkit.values.tag import Tag
 from dicomkit.values.vr import VRS
 
 
@@ -22,7 +23,8 @@ def with_charset(ds: DataSet, specific_character_set: str | tuple[str, ...]) -> 
     Raises
     ------
     ValueFormatError
-        When a text holds a character that the set does not have; names the tag and the character.
+        When a text holds a character that the set does not have; names the tag and the character. When it is none
+        of the defined terms.
 
     Examples
     --------
@@ -31,6 +33,9 @@ def with_charset(ds: DataSet, specific_character_set: str | tuple[str, ...]) -> 
     'ISO_IR 192'
     """
     charset = Charset.of(specific_character_set)
+    if charset.problems:
+        hint = "such as 'ISO_IR 192' for UTF-8 (PS3.3 C.12.1.1.2)"
+        raise ValueFormatError(charset.problems[0], tag=Tag.of("SpecificCharacterSet"), hint=hint)
 
     def recode(element: Element) -> Element | Drop:
         if element.keyword == "SpecificCharacterSet":

@@ -25,9 +25,8 @@ COLUMNS = ("Tag", "VR", "Name", "Value")
 def one_line(ds: DataSet) -> str:
     """Name the object, how many elements it has and where it is from."""
     entry = uid_entry(str(ds.get("SOPClassUID") or ""))
-    count = f"{len(ds)} element{'s' if len(ds) != 1 else ''}"
-    parts = [entry.name if entry else "", count, os.path.basename(ds.path or "")]
-    repairs = f"{len(ds.repairs)} repair{'s' if len(ds.repairs) != 1 else ''}" if ds.repairs else ""
+    parts = [entry.name if entry else "", _count(len(ds), "element"), os.path.basename(ds.path or "")]
+    repairs = _count(len(ds.repairs), "repair") if ds.repairs else ""
     return f"DataSet({', '.join(part for part in (*parts, repairs) if part)})"
 
 
@@ -48,9 +47,13 @@ def html(ds: DataSet) -> str:
         parts.append(tree(_rows(ds.meta), columns=COLUMNS, caption=f"File meta · {ds.transfer_syntax.name}"))
     parts.append(tree(_Rows(ds), columns=COLUMNS, caption=one_line(ds)))
     if ds.repairs:
-        parts.append(badge(f"{len(ds.repairs)} repair{'s' if len(ds.repairs) != 1 else ''}", "warn"))
+        parts.append(badge(_count(len(ds.repairs), "repair"), "warn"))
         parts.append(ds.repairs._repr_html_())
     return stack(*parts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def missing(ds: DataSet, key: Any, keywords: Callable[[], Sequence[str]]) -> MissingElementError:
@@ -109,6 +112,6 @@ def _children(element: Element) -> Iterable[TreeRow]:
     if element.vr != "SQ" or not element.value:
         return ()
     return [
-        TreeRow((f"Item {number}", "", "", f"{len(item)} elements"), children=_Rows(item), open=number == 0)
+        TreeRow((f"Item {number}", "", "", _count(len(item), "element")), children=_Rows(item), open=number == 0)
         for number, item in enumerate(element.value)
     ]

@@ -61,6 +61,16 @@ class CsaHeader(Mapping[str, Any]):
 def siemens_csa(ds: DataSet) -> dict[str, CsaHeader]:
     """Read the CSA headers of a Siemens image: ``"image"`` (0029,xx10) and ``"series"`` (0029,xx20).
 
+    Parameters
+    ----------
+    ds
+        An image of a Siemens scanner.
+
+    Returns
+    -------
+    dict
+        The headers that it has; each maps names of entries to their values.
+
     Raises
     ------
     ReadError
@@ -89,10 +99,26 @@ def siemens_csa(ds: DataSet) -> dict[str, CsaHeader]:
 def siemens_protocol(ds: DataSet) -> Mapping[str, int | float | str]:
     """Read the measurement protocol (ASCCONV) of a Siemens image, from its series header.
 
+    Parameters
+    ----------
+    ds
+        An image of a Siemens MR scanner.
+
+    Returns
+    -------
+    Mapping
+        Settings by their names, such as ``"sSliceArray.lSize"``.
+
     Raises
     ------
     MissingElementError
         When there is none.
+
+    Examples
+    --------
+    >>> siemens_protocol(DataSet(Manufacturer="SIEMENS"))
+    Traceback (most recent call last):
+    dicomkit.errors.MissingElementError: the data set has no Siemens protocol; look at siemens_csa(ds)
     """
     series: Mapping[str, Any] = siemens_csa(ds).get("series", {})
     for name in _PROTOCOLS:

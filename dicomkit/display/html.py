@@ -296,7 +296,7 @@ def gallery(
     parts.append('<div class="dk-gallery">')
     for data, text in taken:
         lines = "\n".join(shorten(one_line(line), MAX_CELL) for line in str(text).splitlines()[:6])
-        empty = Markup(f'<div class="dk-scroll" style="width:{int(width)}px;height:{int(width)}px"></div>')
+        empty = Markup(f'<div class="dk-none" style="width:{int(width)}px;height:{int(width)}px">no picture</div>')
         picture = empty if data is None else image(data, alt=lines.replace("\n", ", "), width=width)
         parts.append(f'<figure class="dk-figure">{picture}<figcaption>{_escape(lines)}</figcaption></figure>\n')
     parts.append("</div>")

@@ -183,7 +183,7 @@ def tree_text(
     max_depth : int
         Levels shown.
     width : int
-        Terminal cells of a line; the last column is cut.
+        Terminal cells of a line; the last column is cut, and the one before it where it takes more than a third.
     indent : int
         Cells by which each level is indented.
 
@@ -244,13 +244,15 @@ def _flatten(level: Level, depth: int, indent: int) -> Iterable[list[str]]:
 
 
 def _widths(table: Sequence[Sequence[str]], width: int, *, last_only: bool = False) -> list[int]:
-    """Find a width for each column so that a line fits; the widest gives way first (or only the last, when asked)."""
+    """Find a width for each column so that a line fits; the widest gives way first (or the last two, when asked)."""
     widths = [max(map(display_width, column)) for column in zip(*table, strict=False)]
     excess = sum(widths) + len(GAP) * max(0, len(widths) - 1) - width
     if last_only and widths and excess > 0:
-        given = max(0, min(excess, widths[-1] - 24))
-        widths[-1] -= given
-        excess -= given
+        for column in (-2, -1) if len(widths) > 1 else (-1,):  # names give way to values, but not all of their width
+            least = max(24, width // 3) if column == -2 else 24
+            given = max(0, min(excess, widths[column] - least))
+            widths[column] -= given
+            excess -= given
     while excess > 0:
         widest = max(range(len(widths)), key=widths.__getitem__)
         second = max((w for n, w in enumerate(widths) if n != widest), default=_MIN_COLUMN)

@@ -23,7 +23,17 @@ _FACTS = {
 def series(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row per series of a scan, with how many instances, frames and bytes it has.
 
-    Files without Series Instance UID make one row together.
+    Files without Series Instance UID make one row together; unreadable ones are left out.
+
+    Parameters
+    ----------
+    table
+        What `scan` gives, or `to_table` with the columns that are to be grouped.
+
+    Returns
+    -------
+    pandas.DataFrame
+        In the order in which the series appear.
 
     Examples
     --------
@@ -37,12 +47,50 @@ def series(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def studies(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per study of a scan, with its series, modalities, instances, frames and bytes."""
+    """Return one row per study of a scan, with its series, modalities, instances, frames and bytes.
+
+    Parameters
+    ----------
+    table
+        What `scan` gives, or `to_table` with the columns that are to be grouped.
+
+    Returns
+    -------
+    pandas.DataFrame
+        In the order in which the studies appear.
+
+    Examples
+    --------
+    >>> from dicomkit.dataset.dataset import DataSet
+    >>> from dicomkit.tables.to_table import to_table
+    >>> table = to_table([DataSet(StudyInstanceUID="1.2", Modality=modality) for modality in ("CT", "CT", "SR")])
+    >>> studies(table)[["modalities", "instances"]].values.tolist()
+    [['CT\\\\SR', 3]]
+    """
     return _grouped(table, "StudyInstanceUID")
 
 
 def patients(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per patient of a scan, with studies, series, instances, frames and bytes."""
+    """Return one row per patient of a scan, with studies, series, instances, frames and bytes.
+
+    Parameters
+    ----------
+    table
+        What `scan` gives, or `to_table` with the columns that are to be grouped.
+
+    Returns
+    -------
+    pandas.DataFrame
+        In the order in which the patients appear.
+
+    Examples
+    --------
+    >>> from dicomkit.dataset.dataset import DataSet
+    >>> from dicomkit.tables.to_table import to_table
+    >>> table = to_table([DataSet(PatientID="A-17"), DataSet(PatientID="A-17")])
+    >>> patients(table)[["PatientID", "instances"]].values.tolist()
+    [['A-17', 2]]
+    """
     return _grouped(table, "PatientID")
 
 

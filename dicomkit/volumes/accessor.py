@@ -1,6 +1,6 @@
 """What a volume can do: ``volume.dicom.affine``, ``.window()``, ``.reslice("coronal")``, ``.montage()`` and so on.
 
-Registered as the accessor ``dicom`` of xarray.DataArray when this module is imported; it only delegates.
+It only delegates; registration.py gives it its name on xarray.DataArray, and loads it when it is first used.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from dicomkit.errors import GeometryError
 from dicomkit.volumes.geometry import AXES, Geometry
 from dicomkit.volumes.grid import differences, geometry_of
 from dicomkit.volumes.interpolate import Method
-from dicomkit.volumes.registration import accessor_of
 from dicomkit.volumes.resample import resample, reslice
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
     from numpy.typing import ArrayLike, NDArray
 
 
@@ -155,9 +154,3 @@ def units_of(array: xr.DataArray) -> str | None:
     units = array.attrs.get("units")
     known = array.dtype.kind in "iuf" and array.dtype.itemsize <= 4
     return units if isinstance(units, str) and known else None
-
-
-if getattr(xr.DataArray, "dicom", None) is accessor_of:  # what stood in for the class
-    delattr(xr.DataArray, "dicom")
-_register: Any = xr.register_dataarray_accessor
-_register("dicom")(DicomAccessor)

@@ -70,6 +70,16 @@ def series_table(facts: FrameFacts, series: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["SeriesInstanceUID", "SeriesDescription", "Modality", "frames"])
 
 
+def series_text(table: pd.DataFrame, most: int = 6) -> str:
+    """Write a table of series as the end of a sentence."""
+    told = []
+    for uid, description, modality, frames in table.head(most).itertuples(index=False):
+        what = ", ".join(str(part) for part in (modality, description) if isinstance(part, str) and part)
+        told.append(f"{uid or 'none'} ({what + ', ' if what else ''}{frames} frame{'' if frames == 1 else 's'})")
+    more = f" and {len(table) - most} more" if len(table) > most else ""
+    return "; ".join(told) + more
+
+
 def rejected_table(rejected: Iterable[tuple[str, Any, int, str]], found: Gathered) -> pd.DataFrame:
     """List what makes no volume: (SeriesInstanceUID, an image of it, frames, reason), and unreadable files."""
     import pandas as pd

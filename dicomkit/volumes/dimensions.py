@@ -29,6 +29,8 @@ CANDIDATES = (
     Candidate("b_value", ("DiffusionBValue",), "s/mm2"),
     Candidate("diffusion", ("DiffusionBValue", "DiffusionGradientOrientation")),
     Candidate("component", ("ComplexImageComponent",)),
+    Candidate("energy_window", ("EnergyWindowVector",)),
+    Candidate("rr_interval", ("RRIntervalVector",)),
     Candidate("echo", ("EchoTime",), "ms"),
     Candidate("time", ("TemporalPositionIndex",)),
     Candidate("trigger_time", ("TriggerTime",), "ms"),
@@ -45,6 +47,8 @@ CANDIDATES = (
 
 ARRAY_ORDER = (
     "repetition",
+    "energy_window",
+    "rr_interval",
     "time",
     "trigger_time",
     "diffusion",

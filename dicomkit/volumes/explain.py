@@ -144,7 +144,7 @@ def explain_geometry(source: VolumeSource, *, tolerance: float = 0.01) -> Geomet
             stacks.append(stack)
             findings += stack.findings
     found_table = findings_table(facts, findings)
-    found_table["policies"] = [choices(f.kind) for f in findings]
+    found_table["policies"] = [choices(f.kind) if stacks else "" for f in findings]
     return GeometryReport(_slices(facts, stacks), _stacks(facts, stacks), found_table, found.unreadable)
 
 

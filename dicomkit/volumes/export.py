@@ -41,6 +41,12 @@ def to_nifti(volume: xr.DataArray, path: str | os.PathLike[str] | None = None) -
         If the volume has no even geometry.
     MissingFeatureError
         If nibabel is not installed.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> to_nifti(dk.to_volume(dk.samples.ct_series(slices=4, size=8))).shape
+    (8, 8, 4)
     """
     try:
         import nibabel
@@ -94,6 +100,12 @@ def to_sitk(volume: xr.DataArray) -> Any:
         If the axes of the volume are not at right angles, as ITK wants them, or there are further dimensions.
     MissingFeatureError
         If SimpleITK is not installed.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> to_sitk(dk.to_volume(dk.samples.ct_series(slices=4, size=8))).GetSize()
+    (8, 8, 4)
     """
     try:
         import SimpleITK

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dicomkit.dataset.path import items_in
 from dicomkit.values.tag import Tag
 from dicomkit.volumes.geometry import plane_normal
 from dicomkit.volumes.header import Header, Image
 from dicomkit.volumes.mosaic import mosaic_tiles
 from dicomkit.volumes.nuclear import tomogram
 from dicomkit.volumes.places import ORDER, OWN, PLACE
-from dicomkit.volumes.private_b_values import private_b_values
+from dicomkit.volumes.private_diffusion import Diffusion, private_diffusion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     Objects = NDArray[np.object_]
 
 _PER_FRAME, _SHARED, _NUMBER_OF_FRAMES = 0x52009230, 0x52009229, 0x00280008
+_PRIVATE = {"DiffusionBValue": 0, "DiffusionGradientOrientation": 1}
+"""Facts that may stand in private elements, by their place in a `Diffusion`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ class _Columns(Mapping[str, Any]):
         self._sources = sources
         self._source = source
         self._frame = frame
+        self._private: list[Diffusion] | None = None
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._known:
@@ -144,9 +148,11 @@ class _Columns(Mapping[str, Any]):
                 for k, (ds, g) in enumerate(zip(self._sources, groups, strict=True))
             ]
             rows = [per_source[s][f] for s, f in zip(self._source.tolist(), self._frame.tolist(), strict=True)]
-            if name == "DiffusionBValue" and all(row is None for row in rows) and all(g.frames == 1 for g in groups):
-                private = private_b_values(self._sources)
-                rows = [private[s] for s in self._source.tolist()]
+            column = _PRIVATE.get(name)
+            if column is not None and all(row is None for row in rows) and all(g.frames == 1 for g in groups):
+                if self._private is None:
+                    self._private = private_diffusion(self._sources)
+                rows = [self._private[s][column] for s in self._source.tolist()]
             self._known[name] = _array(rows, fact.width)
         return self._known[name]
 
@@ -253,8 +259,8 @@ class _Groups(NamedTuple):
     @classmethod
     def of(cls, ds: Image) -> _Groups:
         """Count the frames: as many as there are functional groups, else what NumberOfFrames says."""
-        per_frame = ds.get(_PER_FRAME) or ()
-        shared = ds.get(_SHARED)
+        per_frame = items_in(ds.get(_PER_FRAME))
+        shared = items_in(ds.get(_SHARED))
         n = len(per_frame) or ds.get(_NUMBER_OF_FRAMES)
         return cls(per_frame, shared[0] if shared else None, n if isinstance(n, int) and 0 < n < 1_000_000 else 1)
 
@@ -312,7 +318,7 @@ def _at(item: Image, place: Sequence[int]) -> Any:
     """Follow a path through first items; None where it ends early."""
     value: Any = item
     for tag in place[:-1]:
-        items = value.get(tag)
+        items = items_in(value.get(tag))
         if not items:
             return None
         value = items[0]

@@ -11,6 +11,8 @@ from dicomkit.dataset.dataset import DataSet
 from dicomkit.encoding.layout import Layout
 from dicomkit.errors import DicomError, GeometryError
 from dicomkit.files.read import read
+from dicomkit.opening import OpenedArchive
+from dicomkit.tables.find_files import find_files
 from dicomkit.volumes.header import Image, read_header
 from dicomkit.volumes.places import wanted_tags
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VolumeSource: TypeAlias = "DataSet | str | os.PathLike[str] | pd.DataFrame | Iterable[DataSet | str | os.PathLike[str]]"
-"""A DataSet, a file, a folder, a table of `scan` (its column ``path``), or an iterable of paths or DataSets."""
+"""A DataSet, a file, folder, zip archive or glob pattern, a table of `scan` (its column ``path``), or an iterable of
+paths or DataSets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Gathered:
 def gather(source: VolumeSource, *, whole: bool = False) -> Gathered:
     """Read the headers of whatever makes a volume.
 
-    Files of a folder that can't be read are listed in the result; a file that was named raises.
+    Files that were found in a folder and can't be read are listed in the result; one that was named raises.
 
     Parameters
     ----------
@@ -53,17 +56,19 @@ def gather(source: VolumeSource, *, whole: bool = False) -> Gathered:
     others: list[Image] = []
     unreadable: list[tuple[str, str]] = []
     layout, wanted = Layout(), wanted_tags()
-    for item, found in _items(source):
-        try:
-            ds: Image = (
-                item if isinstance(item, DataSet) else read(item) if whole else read_header(item, wanted, layout)
-            )
-        except DicomError as error:
-            if not found:
-                raise
-            unreadable.append((os.fspath(item), error.message))
-            continue
-        (images if _is_image(ds) else others).append(ds)
+    with OpenedArchive() as archive:
+        for item, found in _items(source):
+            try:
+                if isinstance(item, DataSet):
+                    ds: Image = item
+                else:
+                    ds = read(item) if whole else read_header(item, wanted, layout, archive)
+            except DicomError as error:
+                if not found:
+                    raise
+                unreadable.append((os.fspath(item), error.message))
+                continue
+            (images if _is_image(ds) else others).append(ds)
     return Gathered(tuple(images), tuple(others), tuple(unreadable))
 
 
@@ -77,14 +82,10 @@ def _items(source: Any) -> Iterator[tuple[Any, bool]]:
         yield source, False
     elif isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
-        if os.path.isdir(path):
-            for folder, folders, names in os.walk(path):
-                folders.sort()
-                for name in sorted(names):
-                    if name != "DICOMDIR":
-                        yield os.path.join(folder, name), True
-        else:
-            yield source, False
+        paths = find_files(path)
+        for one in paths:
+            if paths == [path] or os.path.basename(one) != "DICOMDIR":
+                yield one, paths != [path]
     elif hasattr(source, "columns") and hasattr(source, "iloc"):
         if "path" not in source.columns:
             raise GeometryError("the table has no column 'path'", hint="pass what dk.scan gives")

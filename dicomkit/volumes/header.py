@@ -12,7 +12,7 @@ from dicomkit.dataset.index import Index, to_word, vr_word
 from dicomkit.encoding.layout import Layout
 from dicomkit.encoding.part10 import parse
 from dicomkit.encoding.pick import Picked, Wanted, pick
-from dicomkit.opening import open_source
+from dicomkit.opening import OpenedArchive, open_source
 from dicomkit.sources import Bulk, Source
 from dicomkit.values.decode import decode_value
 from dicomkit.values.tag import Tag
@@ -133,7 +133,12 @@ class Header:
 Image: TypeAlias = DataSet | Header
 
 
-def read_header(path: str | os.PathLike[str], tags: Iterable[int], layout: Layout | None = None) -> Image:
+def read_header(
+    path: str | os.PathLike[str],
+    tags: Iterable[int],
+    layout: Layout | None = None,
+    archive: OpenedArchive | None = None,
+) -> Image:
     """Read some elements of a file: the quick way, or else all of it.
 
     Parameters
@@ -144,13 +149,17 @@ def read_header(path: str | os.PathLike[str], tags: Iterable[int], layout: Layou
         Which elements.
     layout
         What the caller remembers of the files before.
+    archive
+        The zip archive of the files before, which stays open.
 
     Raises
     ------
     DicomError
         If it can't be read.
     """
-    with open_source(path) as opened:
+    name = os.fspath(path)
+    member = archive.open(name) if archive is not None and "!/" in name else None
+    with open_source(name) if member is None else member as opened:
         wanted = _wanted(frozenset(tags) if not isinstance(tags, frozenset) else tags)
         found = pick(opened.read_at, opened.size, wanted, layout)
         return parse(opened) if found is None else Header(found, opened.source)

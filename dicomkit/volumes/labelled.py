@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,7 +43,6 @@ def labelled(facts: FrameFacts, stack: Stack, data: Any, units: str) -> xr.DataA
     """
     import xarray as xr
 
-    import_module("dicomkit.volumes.accessor")  # so that the result has .dicom
     geometry = stack.geometry
     if geometry is None:
         raise GeometryError("the distance of the slices is not known")

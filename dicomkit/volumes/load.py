@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dicomkit.errors import DicomError, GeometryError, MissingFeatureError
-from dicomkit.volumes.collection import Volumes, left_out, rejected_table, series_table
+from dicomkit.volumes.collection import Volumes, left_out, rejected_table, series_table, series_text
 from dicomkit.volumes.facts import FrameFacts, collect
-from dicomkit.volumes.findings import irregular
+from dicomkit.volumes.findings import irregular, placeless
 from dicomkit.volumes.gather import Gathered, VolumeSource, gather
 from dicomkit.volumes.labelled import labelled
 from dicomkit.volumes.policy import Duplicates, Finding, Gaps, Incomplete, Jitter, Orientation, Policy, Tilt, Unplaced
 from dicomkit.volumes.quantity import scale_of
+from dicomkit.volumes.registration import register
 from dicomkit.volumes.stack import Stack, examine, group, resolve
 from dicomkit.volumes.voxels import Voxels, described
 
@@ -55,7 +56,8 @@ def to_volume(
     Parameters
     ----------
     source
-        A table of `scan`, a folder, paths, or DataSets of one series; or one multi-frame DataSet.
+        A table of `scan`, a folder, zip archive or glob pattern, paths, or DataSets of one series; or one multi-frame
+        DataSet.
     dtype
         Type of the result. By default: the stored type if nothing is to be rescaled; int16 if slopes are 1,
         intercepts whole and every value fits; else float32.
@@ -196,13 +198,16 @@ def arranged(facts: FrameFacts, rows: Any, policy: Policy) -> Stack:
     """
     part = _part(facts, rows)
     stacks, lost = group(part, policy.tolerance)
+    if not stacks:
+        raise placeless(part)
     findings: list[Finding] = []
     notes: list[str] = []
     if len(lost):
+        verb = "frame has" if len(lost) == 1 else "frames have"
         lost_finding = Finding(
-            "unplaced", None, None, None, tuple(rows[lost].tolist()), f"{len(lost)} frames have {_UNPLACED}"
+            "unplaced", None, None, None, tuple(rows[lost].tolist()), f"{len(lost)} {verb} {_UNPLACED}"
         )
-        if policy.unplaced == "error" or not stacks:
+        if policy.unplaced == "error":
             findings.append(lost_finding)
         else:
             notes.append(f"unplaced (policy 'drop'): {lost_finding.detail}")
@@ -218,9 +223,9 @@ def arranged(facts: FrameFacts, rows: Any, policy: Policy) -> Stack:
             notes.append(
                 f"orientation (policy {policy.orientation!r}): {details[min(chosen, len(stacks) - 1)]}; others left out"
             )
-    if stacks and not chosen < len(stacks):
+    if not chosen < len(stacks):
         raise GeometryError(f"there is no stack {chosen}: the series has {len(stacks)}")
-    if not stacks or (findings and policy.orientation == "error" and len(stacks) > 1):
+    if findings and policy.orientation == "error" and len(stacks) > 1:
         raise irregular(facts, findings)
     stack = examine(facts, rows[stacks[chosen]], policy, chosen)
     if stack.geometry is None:
@@ -256,9 +261,10 @@ def one_series(found: Gathered) -> FrameFacts:
     facts = collect(found.images)
     series = _series(facts)
     if len(series) > 1:
+        table = series_table(facts, series)
         raise GeometryError(
-            f"there are {len(series)} series, and a volume is made of one",
-            table=series_table(facts, series),
+            f"there are {len(series)} series, and a volume is made of one: {series_text(table)}",
+            table=table,
             hint="select one by SeriesInstanceUID, or use to_volumes",
         )
     return facts
@@ -275,6 +281,7 @@ def _labelled(
     lazy: bool,
 ) -> xr.DataArray:
     """Make the volume of some frames, read or to be read."""
+    register()
     stack = arranged(facts, rows, policy)
     voxels, units, notes = planned(facts, stack, dtype, rescale, fill_value, lazy=lazy)
     stack = replace(stack, notes=(*stack.notes, *notes))

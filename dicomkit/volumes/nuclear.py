@@ -1,7 +1,8 @@
 """The slices of reconstructed nuclear medicine images, whose place stands with the detector (PS3.3 C.8.4.11, C.8.4.15).
 
 The detector tells the place of the first slice; the others follow along the normal, by SpacingBetweenSlices: its sign
-says to which side. SliceVector numbers the slice of each frame, TimeSlotVector its time in the cardiac cycle.
+says to which side. SliceVector numbers the slice of each frame, EnergyWindowVector its energy window, RRIntervalVector
+and TimeSlotVector its time in the cardiac cycle. Images of other types are projections, which have no place.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dicomkit.dataset.path import items_in
 from dicomkit.errors import GeometryError
 from dicomkit.volumes.geometry import plane_normal
 
@@ -23,10 +25,24 @@ RECONSTRUCTED = ("RECON TOMO", "RECON GATED TOMO")
 """Values of ImageType that say that frames are slices (C.8.4.9.1.1)."""
 
 _IMAGE_TYPE, _POSITION, _ORIENTATION = 0x00080008, 0x00200032, 0x00200037
-_DETECTORS, _DETECTOR_VECTOR = 0x00540022, 0x00540020
-_SLICE_VECTOR, _TIME_SLOT_VECTOR = 0x00540080, 0x00540070
+_DETECTORS, _WINDOWS, _WINDOW_NAME = 0x00540022, 0x00540012, 0x00540018
+_WINDOW_VECTOR, _DETECTOR_VECTOR, _SLICE_VECTOR = 0x00540010, 0x00540020, 0x00540080
+_RR_VECTOR, _TIME_SLOT_VECTOR, _TIME_SLICE_VECTOR = 0x00540060, 0x00540070, 0x00540100
 
-NUCLEAR_TAGS = (_DETECTORS, _DETECTOR_VECTOR, _SLICE_VECTOR, _TIME_SLOT_VECTOR)
+_VECTORS = {
+    _WINDOW_VECTOR: "energy windows",
+    _DETECTOR_VECTOR: "detectors",
+    0x00540030: "phases",
+    0x00540050: "rotations",
+    _RR_VECTOR: "R-R intervals",
+    _TIME_SLOT_VECTOR: "time slots",
+    _SLICE_VECTOR: "slices",
+    0x00540090: "angular views",
+    _TIME_SLICE_VECTOR: "time slices",
+}
+"""What tells apart the frames of a nuclear medicine image (C.8.4.8.1), and what each counts."""
+
+NUCLEAR_TAGS = (_DETECTORS, _WINDOWS, *_VECTORS)
 """What is read for them, beside what every volume needs."""
 
 
@@ -61,7 +77,7 @@ def tomogram(ds: Image, values: dict[str, list[Any]]) -> Tomogram | None:
     if not isinstance(kinds, tuple) or len(kinds) < 3 or kinds[2] not in RECONSTRUCTED:
         return None
     count = len(values["position"])
-    detectors = ds.get(_DETECTORS) or ()
+    detectors = items_in(ds.get(_DETECTORS))
     which = _vector(ds, _DETECTOR_VECTOR, count, len(detectors))
     slices = _vector(ds, _SLICE_VECTOR, count) or range(1, count + 1)
     notes: list[str] = []
@@ -84,12 +100,41 @@ def tomogram(ds: Image, values: dict[str, list[Any]]) -> Tomogram | None:
             return None
         positions.append(tuple((np.asarray(position) + (number - 1) * distance * normal).tolist()))
         orientations.append(orientation)
-    slots = _vector(ds, _TIME_SLOT_VECTOR, count)
-    return Tomogram(
-        {"position": positions, "orientation": orientations},
-        {"TemporalPositionIndex": list(slots)} if slots else {},
-        tuple(notes),
-    )
+    order: dict[str, list[Any]] = {}
+    if slots := _vector(ds, _TIME_SLOT_VECTOR, count) or _vector(ds, _TIME_SLICE_VECTOR, count):
+        order["TemporalPositionIndex"] = list(slots)
+    if intervals := _vector(ds, _RR_VECTOR, count):
+        order["RRIntervalVector"] = list(intervals)
+    if windows := _vector(ds, _WINDOW_VECTOR, count):
+        order["EnergyWindowVector"] = _named(ds, windows)
+    return Tomogram({"position": positions, "orientation": orientations}, order, tuple(notes))
+
+
+def projections(ds: Image) -> str:
+    """Say what the frames of a nuclear medicine image are, if they have no place; nothing of other images.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> projections(dk.DataSet(Modality="NM", ImageType=["ORIGINAL", "PRIMARY", "TOMO"], AngularViewVector=[1, 2, 3]))
+    'a nuclear medicine image of type TOMO has projections, here of 3 angular views, and no slices'
+    """
+    kinds = ds.get(_IMAGE_TYPE)
+    kind = kinds[2] if isinstance(kinds, tuple) and len(kinds) > 2 else None
+    if ds.get("Modality") != "NM" or kind is None or kind in RECONSTRUCTED:
+        return ""
+    levels = {name: len(set(value)) for tag, name in _VECTORS.items() if isinstance(value := ds.get(tag), tuple)}
+    told = ", ".join(f"{n} {name}" for name, n in levels.items() if n > 1)
+    of = f", here of {told}," if told else ""
+    return f"a nuclear medicine image of type {kind} has projections{of} and no slices"
+
+
+def _named(ds: Image, windows: Sequence[int]) -> list[str]:
+    """Give the energy window of each frame: its name where all have different ones, else its number."""
+    names = [str(window.get(_WINDOW_NAME) or "") for window in items_in(ds.get(_WINDOWS))]
+    if max(windows) > len(names) or not all(names) or len(set(names)) < len(names):
+        return [str(number) for number in windows]
+    return [names[number - 1] for number in windows]
 
 
 def _vector(ds: Image, tag: int, count: int, most: int = 1_000_000) -> Sequence[int]:

@@ -97,6 +97,8 @@ ORDER = {
         ),
     ),
     "ContentTime": Fact(0, (("ContentTime",),)),
+    "EnergyWindowVector": Fact(0, (("EnergyWindowVector",),)),
+    "RRIntervalVector": Fact(1, (("RRIntervalVector",),)),
     "NumberOfTemporalPositions": Fact(1, (("NumberOfTemporalPositions",),)),
 }
 """The facts by which frames at one place may differ; read only when there are such frames."""

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     Window = tuple[float, float]
 
-OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "S": "I", "I": "S"}
+LETTERS = {"L": ("L", "R"), "R": ("R", "L"), "P": ("P", "A"), "A": ("A", "P"), "S": ("H", "F"), "I": ("F", "H")}
+"""By direction: its letter of Patient Orientation (PS3.3 C.7.6.1.1.1), which has H and F for head and foot, and the
+opposite one."""
 SAMPLE = 200_000
 """Values that a range is estimated from."""
 
@@ -139,6 +141,18 @@ def montage(
     -------
     Picture
         A matplotlib figure: shown by being the result of a notebook cell, written by ``savefig``.
+
+    Raises
+    ------
+    GeometryError
+        If there is no dimension slice.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> volume = dk.to_volume(dk.samples.ct_series(slices=8, size=16))
+    >>> [montage(volume, count=4, window=(40, 400)).axes[0].images[0].get_array().ndim]
+    [2]
     """
     from dicomkit.volumes.figure import Picture
 
@@ -231,7 +245,7 @@ def _letters(ax: Axes, array: xr.DataArray) -> None:
     except GeometryError:
         return
     style: dict[str, Any] = {"color": "#ffd75f", "transform": ax.transAxes, "fontweight": "bold"}
-    ax.text(0.01, 0.5, OPPOSITE[right], ha="left", va="center", **style)
-    ax.text(0.99, 0.5, right, ha="right", va="center", **style)
-    ax.text(0.5, 0.99, OPPOSITE[down], ha="center", va="top", **style)
-    ax.text(0.5, 0.01, down, ha="center", va="bottom", **style)
+    ax.text(0.01, 0.5, LETTERS[right][1], ha="left", va="center", **style)
+    ax.text(0.99, 0.5, LETTERS[right][0], ha="right", va="center", **style)
+    ax.text(0.5, 0.99, LETTERS[down][1], ha="center", va="top", **style)
+    ax.text(0.5, 0.01, LETTERS[down][0], ha="center", va="bottom", **style)

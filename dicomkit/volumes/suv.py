@@ -64,6 +64,13 @@ def to_suv(
         As `to_volume`.
     DicomError
         If the series is no PET, or lacks what the SUV is calculated from; the message names it.
+
+    Examples
+    --------
+    >>> import dicomkit as dk
+    >>> suv = to_suv(dk.samples.pet_series(slices=3, size=8))
+    >>> suv.attrs["units"], suv.attrs["quantity"], len(suv.attrs["assumptions"])
+    ('g/ml', 'SUVbw', 2)
     """
     chunks, fill_value = options.pop("chunks", None), options.pop("fill_value", None)
     policy = Policy(**options)

@@ -68,7 +68,7 @@ class Report:
     @property
     def _name(self) -> str:
         entry = uid_entry(str(self.ds.get("SOPClassUID") or ""))
-        return entry.name if entry else "object"
+        return entry.name if entry else f"{self.ds.get('Modality') or ''} object".strip()
 
     def __repr__(self) -> str:
         return f"<Report: {self._name}, {len(self.ds)} elements>"

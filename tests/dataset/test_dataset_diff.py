@@ -7,7 +7,7 @@ from realdata import all_dicom_files, needs_data
 
 import dicomkit as dk
 from dicomkit.encoding.writer import to_part10
-from dicomkit.errors import DicomError
+from dicomkit.errors import DicomError, ValueFormatError
 from dicomkit.values.fragments import Fragments
 
 BASE = dk.DataSet(
@@ -78,3 +78,11 @@ def test_one_edit_of_a_real_file_is_one_difference(part: int) -> None:
         changed = ds.assign(StudyID="another one")
         assert [one.place for one in dk.diff(ds, changed)] == ["StudyID"], path
         assert dk.diff(ds, dk.read(path)) == (), path
+
+
+@pytest.mark.parametrize(
+    "verb", [lambda x: dk.diff(dk.DataSet(), x), dk.validate, dk.deidentify, lambda x: dk.write(x, "b")]
+)
+def test_a_path_is_no_data_set(verb) -> None:
+    with pytest.raises(ValueFormatError, match="str is no DataSet"):
+        verb("a.dcm")

@@ -55,11 +55,27 @@ def test_what_is_no_storage_class() -> None:
         ("StudyDate", "31.1.2024", "0008,0020"),
         ("Modality", "much too long a code string", "16"),
         ("SOPInstanceUID", "1.2.x", "0008,0018"),
+        ("PixelSpacing", (1, 2, 3), r"PixelSpacing has 3 values, where PS3.6 allows 2.*0028,0030"),
+        ("Rows", (1, 2), "has 2 values, where PS3.6 allows 1"),
+        ("ContentSequence", [{}, {"PersonName": ("A", "B")}], "ContentSequence.1.PersonName has 2 values"),
+        ("ContentSequence", "text", "sequence"),
+        ("PatientName", b"bytes", "0010,0010"),
+        ("PixelData", "text", "7FE0,0010"),
+        ("PatientWeight", float("inf"), "finite"),
+        ("StudyDescription", "a\\b", "0008,1030"),
+        ("NoSuchKeyword", 1, "NoSuchKeyword"),
     ],
 )
 def test_values_are_checked_on_assignment(keyword: str, value: object, why: str) -> None:
-    with pytest.raises(ValueFormatError, match=why):
-        dk.make_dataset("CTImageStorage", **{keyword: value})
+    source = dk.samples.ct_series(slices=1, size=8)[0]
+    builders = (
+        lambda **given: dk.make_dataset("CTImageStorage", **given),
+        lambda **given: dk.new_instance(source, **given),
+        lambda **given: dk.derive(source, description="x", **given),
+    )
+    for build in builders:
+        with pytest.raises(dk.DicomError, match=why):
+            build(**{keyword: value})
 
 
 def test_a_new_instance_has_another_identity() -> None:

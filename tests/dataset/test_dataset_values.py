@@ -17,6 +17,7 @@ import dicomkit as dk
 from dicomkit.encoding.writer import to_bytes, to_part10
 from dicomkit.errors import DicomError, MissingElementError, ValueFormatError
 from dicomkit.sources import Bulk, FileSource, MemorySource
+from dicomkit.standard.attributes import tags_by_keyword, vr_of
 
 CODE = {"CodeValue": "T-1", "CodingSchemeDesignator": "99X", "CodeMeaning": "thing"}
 
@@ -267,3 +268,18 @@ def test_sign_of_pixels_reaches_into_items_and_lut_descriptors() -> None:
     again = dk.read(to_bytes(ds, "ImplicitVRLittleEndian"), transfer_syntax="ImplicitVRLittleEndian")
     element = again["ModalityLUTSequence", 0].element("LUTDescriptor")
     assert (element.vr, element.value) == ("SS", (40_000, -5, 16))
+
+
+@pytest.mark.parametrize(("vr", "value"), [("OB", b"abc"), ("LO", ("a", "b")), ("FD", 2.0)])
+def test_what_is_a_sequence_by_its_name_only_has_no_items(vr: str, value: object) -> None:
+    ds = dk.DataSet([dk.Element(dk.Tag.of("ContentSequence"), vr, value)], Modality="SR")
+    assert ds.all("ContentSequence") == ds.all((0x0040, 0xA730)) == ()
+    assert dk.DataSet(SourceImageSequence=[ds]).all(("SourceImageSequence", 0, "ContentSequence")) == ()
+    assert ds.ContentSequence == value
+    assert ds.all("Modality") == ("SR",)
+
+
+def test_the_keyword_of_every_sequence_says_that_it_is_one() -> None:
+    sequences = [keyword for keyword, tag in tags_by_keyword().items() if vr_of(tag) == "SQ"]
+    assert len(sequences) > 500
+    assert all("Sequence" in keyword for keyword in sequences)  # which `DataSet.all` relies on

@@ -74,3 +74,12 @@ def test_shorten_counts_the_ellipsis() -> None:
     assert shorten("abcdef", 6) == "abcdef"
     assert shorten("abcdefg", 6) == "abcde…"
     assert len(shorten("abcdefg", 0)) <= 1
+
+
+def test_long_names_leave_room_for_values() -> None:
+    names = ("short", "a very long name indeed " * 3)
+    rows = [TreeRow(("(0020,000D)", "UI", name, "2.25." + "7" * 39)) for name in names]
+    lines = tree_text(rows, width=110).splitlines()
+    assert all(line.endswith("2.25." + "7" * 39) for line in lines)
+    assert "…" not in lines[0]
+    assert max(map(len, lines)) <= 110

@@ -161,9 +161,9 @@ def test_pictures_have_true_proportions(volume: xr.DataArray) -> None:
     assert bottom - top == pytest.approx(8 * 0.5, abs=1e-3)
     assert ax.get_aspect() == 1
     letters = [text.get_text() for text in ax.texts]
-    assert letters == ["R", "L", "S", "I"]
+    assert letters == ["R", "L", "H", "F"]
     backwards = plot_slice(volume[:, ::-1, ::-1], ax=Figure().add_subplot())
-    assert [text.get_text() for text in backwards.texts] == ["L", "R", "I", "S"]
+    assert [text.get_text() for text in backwards.texts] == ["L", "R", "F", "H"]
     figure = volume.dicom.montage(count=5)
     (sheet,) = figure.axes[0].get_images()
     assert sheet.get_array().shape[0] % 8 == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import dicomkit as dk
 from dicomkit.errors import DicomError
 from dicomkit.volumes.explain import explain_geometry
 from dicomkit.volumes.load import to_volume, to_volumes
+from dicomkit.volumes.places import wanted_tags
 
 LIES: dict[str, list[Any]] = {
     "ImagePositionPatient": [None, [0], [0, 0, 1e300], [1e-300, 0, 5], [0, 0, 0, 0], "x"],
@@ -76,6 +78,35 @@ def test_a_volume_or_a_dicom_error(changes: list[tuple[int, tuple[str, Any]]], e
             else:
                 assert volume.dims[-3:] == ("slice", "row", "column") or volume.dims[-1] == "sample"
                 assert np.isfinite(volume["slice"]).all()
+
+
+OTHER_TYPES = (
+    ("OB", b"abc"),
+    ("LO", ("a", "b")),
+    ("FD", float("nan")),
+    ("AT", dk.Tag(0x00100010)),
+    ("SQ", (dk.DataSet(),)),
+)
+
+
+@pytest.mark.parametrize("tag", sorted(wanted_tags()), ids=str)
+def test_an_element_of_another_type(tag: int) -> None:
+    nuclear = {
+        "ImageType": ["DERIVED", "PRIMARY", "RECON TOMO"],
+        "NumberOfFrames": 1,
+        "SpacingBetweenSlices": 2,
+        "DetectorInformationSequence": [{"ImagePositionPatient": [0, 0, 0]}],
+    }
+    series = [*made_series(ramp(2, 2, 2), along_z([0, 2])), *made_series(ramp(2, 2, 2), along_z([0, 2]))]
+    for vr, value in OTHER_TYPES:
+        element = dk.Element(dk.Tag(tag), vr, value)
+        for images in (series, [series[0].assign(nuclear)]):
+            for verb in (to_volume, explain_geometry, dk.to_suv):
+                with suppress(DicomError):
+                    verb(
+                        [ds.assign([element]) for ds in images],
+                        **({} if verb is explain_geometry else {"duplicates": "first"}),
+                    )
 
 
 @needs_data

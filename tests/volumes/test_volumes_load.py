@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from made_series import along_z, made_series, ramp
 from realdata import DATA, needs_data, real_file
 
 import dicomkit as dk
-from dicomkit.errors import DicomError, PixelError
+from dicomkit.errors import DicomError, GeometryError, PixelError
 from dicomkit.volumes.load import to_volume, to_volumes
 from dicomkit.volumes.mosaic import csa_numbers
 
@@ -147,9 +148,14 @@ def test_sources_of_every_kind(tmp_path: Path) -> None:
         paths.append(path)
     (folder / "notes.txt").write_text("no image")
     expected = to_volume(images)
+    with zipfile.ZipFile(tmp_path / "ä.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in folder.iterdir():
+            archive.write(path, f"in it/{path.name}")
     for source in (
         folder,
         str(folder),
+        folder / "*.dcm",
+        tmp_path / "ä.zip",
         paths,
         map(str, paths),
         iter(images),
@@ -232,3 +238,15 @@ def test_to_volumes_takes_a_whole_collection() -> None:
     assert sorted(len(v.dims) for v in volumes.values()) == [3, 4]
     assert len(volumes.rejected) == 4  # NIfTI files
     assert repr(volumes) == "<Volumes: 2 series, 4 rejected>"
+
+
+def test_several_series_are_told_by_name() -> None:
+    made = dk.samples.ct_series(slices=2, size=8)
+    others = [ds.assign(SeriesInstanceUID=f"1.2.{k}", SeriesDescription="") for k in range(8) for ds in made[:1]]
+    with pytest.raises(GeometryError, match=r"there are 9 series") as caught:
+        to_volume([*made, *others])
+    text = str(caught.value)
+    assert f"{made[0].SeriesInstanceUID} (CT, Chest with contrast, 2 frames)" in text
+    assert "1.2.0 (CT, 1 frame)" in text
+    assert "and 3 more" in text
+    assert len(caught.value.table) == 9

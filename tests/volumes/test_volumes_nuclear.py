@@ -97,6 +97,43 @@ def test_the_thickness_stands_in_for_the_spacing_and_is_named() -> None:
     assert "SliceThickness" in " ".join(volume.attrs["assumptions"])
 
 
+def test_energy_windows_and_intervals_are_dimensions() -> None:
+    ds = image(
+        8,
+        ImageType=["DERIVED", "PRIMARY", "RECON GATED TOMO", "EMISSION"],
+        SliceVector=[1, 2] * 4,
+        EnergyWindowVector=[1, 1, 1, 1, 2, 2, 2, 2],
+        RRIntervalVector=[1, 1, 2, 2] * 2,
+        EnergyWindowInformationSequence=[{"EnergyWindowName": "Tc99m"}, {"EnergyWindowName": "I123"}],
+    )
+    volume = to_volume(ds)
+    assert volume.dims == ("energy_window", "rr_interval", "slice", "row", "column")
+    assert volume.energy_window.values.tolist() == ["Tc99m", "I123"]
+    assert volume.rr_interval.values.tolist() == [1, 2]
+    stored = np.arange(8) * ROWS * COLUMNS
+    assert volume.values[..., 0, 0].ravel().tolist() == stored.tolist()
+    unnamed = to_volume(ds.drop("EnergyWindowInformationSequence"))
+    assert unnamed.energy_window.values.tolist() == ["1", "2"]
+
+
+def test_time_slices_are_a_time() -> None:
+    volume = to_volume(image(4, SliceVector=[1, 2, 1, 2], TimeSliceVector=[1, 1, 2, 2]))
+    assert volume.dims == ("time", "slice", "row", "column")
+
+
+def test_projections_say_what_they_are() -> None:
+    ds = image(
+        4,
+        ImageType=["ORIGINAL", "PRIMARY", "TOMO", "EMISSION"],
+        EnergyWindowVector=[1, 1, 2, 2],
+        DetectorVector=[1, 1, 1, 1],
+        AngularViewVector=[1, 2, 1, 2],
+        SliceVector=None,
+    )
+    with pytest.raises(GeometryError, match="type TOMO has projections, here of 2 energy windows, 2 angular views"):
+        to_volume(ds)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -108,5 +145,7 @@ def test_the_thickness_stands_in_for_the_spacing_and_is_named() -> None:
     ],
 )
 def test_what_has_no_place_is_an_error(changes: dict[str, Any]) -> None:
-    with pytest.raises(GeometryError, match="no usable"):
+    with pytest.raises(
+        GeometryError, match=r"place in the patient: .*no Image(Position|Orientation)Patient|that fit together"
+    ):
         to_volume(image(**changes))

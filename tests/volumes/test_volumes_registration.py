@@ -34,7 +34,8 @@ def test_the_accessor_is_registered_before_it_is_loaded() -> None:
         "import sys, warnings; warnings.simplefilter('error');"
         "import xarray as xr; from dicomkit.volumes.registration import register; register(); register();"
         "assert 'dicomkit.volumes.accessor' not in sys.modules;"
-        "print(xr.DataArray([1]).dicom); print(xr.DataArray.dicom.__name__); print(xr.DataArray([1]).dicom.units)"
+        "print(xr.DataArray([1]).dicom); print(type(xr.DataArray([1]).dicom).__name__);"
+        "print(xr.DataArray([1]).dicom.units)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
