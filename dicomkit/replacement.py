@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -21,8 +22,12 @@ _NO_COPY = frozenset((errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP,
 """What a system says that can't copy between two files by itself."""
 
 
-def replace_file(path: str, chunks: Iterable[bytes | Bulk], *, durable: bool = False) -> None:
+def replace_file(
+    path: str, chunks: Iterable[bytes | Bulk], *, durable: bool = False, through_links: bool = False
+) -> None:
     """Write a file so that at any moment there is the old one or the new one, whole.
+
+    What is no file, such as ``/dev/stdout`` or a pipe, is written to as it is.
 
     Parameters
     ----------
@@ -31,12 +36,19 @@ def replace_file(path: str, chunks: Iterable[bytes | Bulk], *, durable: bool = F
         they are, the system copies them.
     durable
         Whether to wait until it is on the disk.
+    through_links
+        Whether a symbolic link leads to the file to replace; else the link itself is replaced.
 
     Raises
     ------
     SourceError
         When it can't be written; what was there is intact.
     """
+    if through_links and os.path.islink(path):
+        path = os.path.realpath(path)
+    if _takes_bytes_only(path):
+        _write_into(path, chunks)
+        return
     folder, name = os.path.split(path)
     partial = os.path.join(folder, f".{name[:40]}.{os.getpid()}-{secrets.token_hex(4)}.partial")
     try:
@@ -57,6 +69,30 @@ def replace_file(path: str, chunks: Iterable[bytes | Bulk], *, durable: bool = F
             reason = getattr(error, "strerror", None) or str(error)
             raise SourceError(f"can't write the file: {reason}", path=path) from error
         raise
+
+
+def _takes_bytes_only(path: str) -> bool:
+    """Whether a device, a pipe or a socket is there, which a file must not take the place of."""
+    try:
+        kind = stat.S_IFMT(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+    return kind not in (stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR)
+
+
+def _write_into(path: str, chunks: Iterable[bytes | Bulk]) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_CLOEXEC", 0))
+        try:
+            for chunk in chunks:
+                for part in chunk.chunks() if isinstance(chunk, Bulk) else (chunk,):
+                    _write(descriptor, [part])
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if isinstance(error, SourceError):
+            raise
+        raise SourceError(f"can't write to it: {error.strerror}", path=path) from error
 
 
 def _sync_folder(folder: str) -> None:

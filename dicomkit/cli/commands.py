@@ -74,8 +74,9 @@ def _below_one_folder(table: pd.DataFrame) -> pd.DataFrame:
 def _summary(files: pd.DataFrame, table: pd.DataFrame, by: str) -> Iterator[str]:
     """Say how many files there are, and what was not read."""
     wrong = files[files["error"].notna()]
-    groups = "" if by == "instance" else f", {len(table):,} {'series' if by == 'series' else by}"
-    yield f"\n{len(files):,} files{groups}, {len(wrong):,} not read"
+    nouns = {"series": ("series", "series"), "study": ("study", "studies"), "patient": ("patient", "patients")}
+    groups = f", {len(table):,} {nouns[by][len(table) != 1]}" if by in nouns else ""
+    yield f"\n{len(files):,} file{'' if len(files) == 1 else 's'}{groups}, {len(wrong):,} not read"
     key = {"series": "SeriesInstanceUID", "study": "StudyInstanceUID", "patient": "PatientID"}.get(by)
     if key and (lost := int(files[key].isna().sum()) - len(wrong)):
         yield f"{lost:,} without {key}: --by instance shows them"

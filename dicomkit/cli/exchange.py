@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dicomkit.dataset.dataset import DataSet
+    from dicomkit.deidentification.profile import Profile
 
 
 _DIRECTORY = (
@@ -69,7 +70,9 @@ def diff(arguments: Namespace) -> Iterator[str]:
 
 def validate(arguments: Namespace) -> Iterator[str]:
     """List what is wrong with a file."""
-    found = dk.validate(dk.read(arguments.file), arguments.level)
+    found = dk.validate(
+        dk.read(arguments.file), arguments.level, required=arguments.required, sop_classes=arguments.sop_class
+    )
     yield from _table(found.to_table(), arguments.rows, arguments.out)
     yield f"{len(found)} findings"
 
@@ -79,7 +82,7 @@ def deidentify(arguments: Namespace) -> Iterator[str]:
     table = dk.deidentify_folder(
         arguments.where,
         arguments.to,
-        dk.BASIC_PROFILE.with_options(*arguments.option, **_dates(arguments.retain_dates)),
+        _profile(arguments),
         key=_secret(arguments.key),
         workers=arguments.workers,
         dry_run=arguments.dry_run,
@@ -92,8 +95,21 @@ def deidentify(arguments: Namespace) -> Iterator[str]:
         yield "no --key was given: another run makes other pseudonyms"
 
 
-def _dates(retain: str | None) -> dict[str, str]:
-    return {} if retain is None else {"retain_dates": retain}
+def certify(arguments: Namespace) -> Iterator[str]:
+    """Search de-identified files for what identified the patients in the originals."""
+    table = dk.certify(arguments.where, arguments.originals, _profile(arguments), key=_secret(arguments.key))
+    yield from _table(table, arguments.rows, arguments.out)
+    yield f"{len(table)} findings in {table.attrs['files']} files, {table.attrs['identifiers']} identifiers known"
+    if unread := table.attrs["unread originals"]:
+        yield f"{len(unread)} originals were not read"
+
+
+def _profile(arguments: Namespace) -> Profile:
+    """The basic profile, with what was asked for."""
+    options: dict[str, Any] = {"retain_dates": arguments.retain_dates} if arguments.retain_dates else {}
+    if arguments.blank:
+        options["clean_pixel_data"] = dk.deidentification.Blank(tuple(map(tuple, arguments.blank)))
+    return dk.BASIC_PROFILE.with_options(*arguments.option, **options)
 
 
 def dicomdir(arguments: Namespace) -> Iterator[str]:
@@ -126,7 +142,7 @@ def _document(text: str, out: str | None) -> Iterator[str]:
     if out is None:
         yield text
     else:
-        replace_file(out, (text.encode(),))
+        replace_file(out, (text.encode(),), through_links=True)
         yield f"written: {out}"
 
 
@@ -183,5 +199,6 @@ COMMANDS: dict[str, Callable[[Namespace], Iterator[str]]] = {
     "diff": diff,
     "validate": validate,
     "deidentify": deidentify,
+    "certify": certify,
     "dicomdir": dicomdir,
 }

@@ -7,13 +7,12 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from dicomkit._version import __version__
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dataset.element import Element
 from dicomkit.deidentification.changes import Change, to_frame
 from dicomkit.deidentification.graphics import overlay_bits
 from dicomkit.deidentification.identifiers import Identifiers
-from dicomkit.deidentification.job import Job
+from dicomkit.deidentification.job import METHOD, Job
 from dicomkit.deidentification.profile import BASIC_PROFILE, Profile
 from dicomkit.deidentification.pseudonyms import Pseudonyms, patient_of
 from dicomkit.deidentification.rules import Rules
@@ -21,7 +20,7 @@ from dicomkit.deidentification.streams import without_comments
 from dicomkit.deidentification.sweep import Parts, swept
 from dicomkit.deidentification.walk import edited, without_identity
 from dicomkit.encoding.writer import data_set_pieces, iter_part10, part10_pieces
-from dicomkit.errors import UnsupportedError
+from dicomkit.errors import UnsupportedError, ValueFormatError
 from dicomkit.files.read import read
 from dicomkit.sources import Bulk
 from dicomkit.standard.confidentiality import Method, is_method
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DIRECTORY_RECORDS = 0x00041220
-_METHOD = f"dicomkit {__version__}, PS3.15 2026c annex E"
 _LESS_FAITHFUL = {"REMOVED": 2, "MODIFIED": 1, "UNMODIFIED": 0}
 
 
@@ -121,6 +119,8 @@ def deidentify(
         For a DICOMDIR: make a new one from the de-identified files.
     PixelError
         When pixels are to be cleaned and can't be.
+    ValueFormatError
+        For what is no DataSet, and a key that can be guessed.
 
     Examples
     --------
@@ -225,6 +225,8 @@ def _together(several: Any, rules: Rules, known: Identifiers | None) -> tuple[li
     listed: list[DataSet] = list(several)
     found: dict[str, Identifiers] = {}
     for ds in listed:
+        if not isinstance(ds, DataSet):
+            raise ValueFormatError(f"a {type(ds).__name__} is no DataSet", hint="dicomkit.read(path) gives one")
         patient = patient_of(ds)
         found[patient] = found.get(patient, known or Identifiers()) | Identifiers.of(ds, rules).spoken
     return listed, found
@@ -249,11 +251,11 @@ def _marked(ds: DataSet, original: DataSet, profile: Profile, job: Job) -> DataS
     )
     stated = {item.CodeValue for item in codes}
     new = tuple(code for code in job.rules.methods if code.value not in stated)
-    methods = tuple(text for text in map(str, ds.all("DeidentificationMethod")) if text != _METHOD)
+    methods = tuple(text for text in map(str, ds.all("DeidentificationMethod")) if text != METHOD)
     has_pixels = "PixelData" in ds
     marks = [
         _mark("PatientIdentityRemoved", "YES"),
-        _mark("DeidentificationMethod", (*methods, _METHOD)),
+        _mark("DeidentificationMethod", (*methods, METHOD)),
         Element(Tag.of("DeidentificationMethodCodeSequence"), "SQ", codes + _code_items(new)),
         _mark("LongitudinalTemporalInformationModified", dates),
     ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dicomkit._version import __version__
 from dicomkit.deidentification.attribute_types import attribute_type
 from dicomkit.deidentification.changes import Change, Path, shown
 from dicomkit.deidentification.identifiers import Identifiers
@@ -16,6 +16,9 @@ from dicomkit.values.tag import Tag
 
 if TYPE_CHECKING:
     from dicomkit.dataset.dataset import DataSet
+
+METHOD = f"dicomkit {__version__}, PS3.15 2026c annex E"
+"""What is written as De-identification Method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,8 @@ class Job:
         """Return a text without what identifies."""
         profile = self.rules.profile
         cleaner = profile.clean_descriptors
-        if isinstance(cleaner, Callable):  # type: ignore[arg-type]
-            return cleaner(text, self.identifiers)  # type: ignore[operator]
+        if not isinstance(cleaner, bool):
+            return cleaner(text, self.identifiers)
         return clean_text(
             text,
             self.identifiers.spoken,

@@ -149,9 +149,9 @@ def _gone(ds: DataSet) -> list[str]:
 
 def _rules(profile: Profile) -> tuple[Redaction, ...]:
     chosen = profile.clean_pixel_data
-    if chosen is True:
-        return (OutsideUltrasoundRegions(),)
-    return chosen if isinstance(chosen, tuple) else (chosen,)  # type: ignore[return-value]
+    if isinstance(chosen, bool):
+        return (OutsideUltrasoundRegions(),) if chosen else ()
+    return chosen if isinstance(chosen, tuple) else (chosen,)
 
 
 def _needs_cleaning(ds: DataSet, rules: tuple[Redaction, ...]) -> bool:

@@ -15,6 +15,7 @@ from dicomkit.values.tag import Tag
 
 TEMPORAL = frozenset(("DA", "DT", "TM"))
 TEXT = frozenset(("LO", "LT", "SH", "ST", "UC", "UT", "CS", "UR"))
+TIMEZONE_OFFSET = 0x00080201
 _PATIENT = "patient"
 
 PSEUDONYMS: Final = {
@@ -47,7 +48,7 @@ def dummied(element: Element, job: Job) -> Made:
         return element
     if element.vr == "UI":
         return other_uid(element, job)
-    code = _code(element, job)
+    code = "+0000" if element.tag == TIMEZONE_OFFSET else _code(element, job)
     return _fixed(element.tag, element.vr, dummy(element.vr) if code is None else code)
 
 
@@ -76,7 +77,7 @@ def cleaned_value(element: Element, job: Job) -> Made | None:
         return None if None in moved else _changed(element, moved)
     if vr == "AE":
         return _of(element, tuple(f"AE{job.pseudonyms.code('ae', str(part))}" for part in values if part))
-    if element.tag == 0x00080201:  # Timezone Offset From UTC: whole days don't touch it
+    if element.tag == TIMEZONE_OFFSET:  # whole days don't touch it
         return element
     if vr in TEXT and all(isinstance(part, str) for part in values):
         texts = [job.cleaned(part) for part in values]

@@ -13,6 +13,7 @@ from dicomkit.standard.attributes import vr_table
 from dicomkit.standard.confidentiality import Method, ProtectedAttribute, protected_attribute, protected_attributes
 
 PRIVATE_CHARACTERISTICS = 0x00080300
+BASIC = "basic profile"
 _TELLING_VRS = frozenset(("DA", "DT", "PN", "SQ", "TM", "UN", ""))
 PUBLIC_VERSIONS = frozenset((0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07))
 """Versions of context groups and templates: published dates, that would give away by how much dates are shifted."""
@@ -136,7 +137,7 @@ def _rule(row: ProtectedAttribute, options: frozenset[str]) -> Rule:
     for action in ("C", "K"):
         if action in said:
             return Rule(action, f"option {said[action]}")
-    return Rule(row.action, "basic profile")
+    return Rule(row.action, BASIC)
 
 
 def _overrides(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dicomkit.dataset.element import Element
 from dicomkit.dataset.index import vr_word
 from dicomkit.deidentification.changes import Path
+from dicomkit.deidentification.dummies import dummy
 from dicomkit.deidentification.identifiers import (
     SHORTEST_WORD,
     Identifiers,
@@ -19,7 +20,7 @@ from dicomkit.deidentification.identifiers import (
     telling_words,
     words_of,
 )
-from dicomkit.deidentification.job import Job
+from dicomkit.deidentification.job import METHOD, Job
 from dicomkit.deidentification.replacements import PSEUDONYMS
 from dicomkit.deidentification.text import tidy, without
 from dicomkit.encoding.writer import iter_bytes
@@ -111,6 +112,8 @@ def _swept(ds: DataSet, job: Job, place: tuple[int, ...], path: Path) -> DataSet
                 made = Element.of(tag, value, element.vr)
             except ValueFormatError:
                 made = Element.of(tag, None, element.vr)
+            if made.value is None and job.type_of(place, tag) in ("1", "1C"):
+                made = Element.of(tag, dummy(element.vr), element.vr)
             edits.append(made)
             job.note(path, tag, "sweep", element.value, made.value, _REASON)
     return ds.assign(edits) if edits else ds
@@ -161,7 +164,7 @@ def _without(element: Element, job: Job) -> Any:
 def _each(value: Any, change: Any) -> Any:
     """Change each text of a value; the very same value where none changes."""
     values = value if isinstance(value, tuple) else (value,)
-    changed = tuple(change(part) if isinstance(part, str) else part for part in values)
+    changed = tuple(change(part) if isinstance(part, str) and part != METHOD else part for part in values)
     if changed == values:
         return value
     kept = tuple(part or None for part in changed)

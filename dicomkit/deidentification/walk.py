@@ -24,7 +24,7 @@ from dicomkit.deidentification.replacements import (
     emptied,
     other_uid,
 )
-from dicomkit.deidentification.rules import PRIVATE_CHARACTERISTICS, Rule, for_type
+from dicomkit.deidentification.rules import BASIC, PRIVATE_CHARACTERISTICS, Rule, for_type
 from dicomkit.errors import DicomError
 from dicomkit.standard.attributes import vr_of
 from dicomkit.standard.confidentiality import protected_attribute
@@ -142,8 +142,14 @@ def _standard_code(tag: Tag, ds: DataSet) -> bool:
 
 
 def _settled(rule: Rule, tag: int, job: Job, place: tuple[int, ...]) -> Action:
-    """The action of a rule, choices settled by the type of the attribute."""
+    """The action of a rule, choices settled by the type of the attribute.
+
+    What the table removes, and the IOD can't be without, is replaced or emptied (PS3.15 E.1.1).
+    """
     action = rule.action
+    if action == "X" and rule.reason == BASIC:
+        needed = job.type_of(place, tag)
+        return "Z" if needed == "2" else "D" if needed == "1" and vr_of(tag) != "SQ" else "X"
     if isinstance(action, str) and ("/" in action or action in "ZD"):
         return for_type(action, job.type_of(place, tag))
     return action

@@ -29,6 +29,8 @@ Resolver: TypeAlias = Callable[[str], bytes]
 """From a BulkDataURI to the bytes of the value field."""
 
 BULK_VRS = frozenset(vr.name for vr in VRS.values() if vr.kind == "bulk")
+MOST_STEPS = 8
+"""Of how many levels an error tells the item, from the outermost on."""
 URN_UUID = "urn:uuid:"
 """What makes a URI of a UUID (RFC 9562), by which Native XML may name bulk data."""
 _PIXEL_DATA = 0x7FE00010

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gc
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from dicomkit.encoding.json_reader import JsonReader
 from dicomkit.encoding.json_writer import BulkNames, JsonWriter
 from dicomkit.encoding.text_values import shown
 from dicomkit.errors import DicomError, ReadError, SourceError, ValueFormatError
+from dicomkit.opening import open_source
 
 CHUNK = 1 << 20
 LIMIT = 1 << 28
@@ -57,6 +59,8 @@ def to_json(ds: DataSet | Iterable[DataSet], *, bulk: BulkNames | None = None, i
     else:
         separator, many = "[", cast("Iterable[DataSet]", ds)
         for each in many:
+            if not isinstance(each, DataSet):
+                raise ValueFormatError(f"{shown(each)} is no DataSet")
             writer.parts.append(separator)
             writer.data_set(each)
             separator = ","
@@ -102,7 +106,9 @@ def from_json(document: Mapping[str, Any], *, resolve: Resolver | None = None) -
 @overload
 def from_json(document: list[Any], *, resolve: Resolver | None = None) -> list[DataSet]: ...
 @overload
-def from_json(document: str | bytes | bytearray | memoryview, *, resolve: Resolver | None = None) -> Any: ...
+def from_json(
+    document: str | bytes | bytearray | memoryview | os.PathLike[str] | IO[Any], *, resolve: Resolver | None = None
+) -> Any: ...
 def from_json(document: Any, *, resolve: Resolver | None = None) -> DataSet | list[DataSet]:
     """Read DICOM JSON (PS3.18 F.2): an object as a DataSet, an array as a list of them.
 
@@ -112,7 +118,7 @@ def from_json(document: Any, *, resolve: Resolver | None = None) -> DataSet | li
     Parameters
     ----------
     document
-        The text, its UTF-8, or what ``json.loads`` makes of it.
+        The text, its UTF-8, the path of a file (a `pathlib.Path`), an open file, or what ``json.loads`` makes of it.
     resolve
         Gives the bytes of a BulkDataURI. Bulk data is fetched when it is first read, other values at once. Without it
         they stay Bulk with a ``uri``, and raise SourceError when read.
@@ -121,6 +127,8 @@ def from_json(document: Any, *, resolve: Resolver | None = None) -> DataSet | li
     ------
     ReadError
         When it is no DICOM JSON; names the offset in the text, or the tag and the items that lead to it.
+    SourceError
+        When the file can't be read.
 
     Examples
     --------
@@ -130,6 +138,16 @@ def from_json(document: Any, *, resolve: Resolver | None = None) -> DataSet | li
     >>> ds.PixelData, bytes(ds.PixelData)
     (<Bulk of bulk/1>, b'\\x00\\x00')
     """
+    if isinstance(document, os.PathLike):
+        with open_source(document) as opened:
+            content = opened.read_at(0, opened.size)
+        try:
+            return cast("DataSet | list[DataSet]", from_json(content, resolve=resolve))
+        except DicomError as error:
+            error.path = error.path or os.fspath(document)
+            raise
+    if hasattr(document, "read"):
+        document = document.read()
     with _gc_paused():
         return _data_sets(document, JsonReader(resolve))
 
@@ -216,7 +234,9 @@ def _parsed(document: str | bytes | bytearray | memoryview) -> Any:
         if _SURROGATE.search(text):
             json.dumps(model, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        raise ReadError(f"this is no JSON: {error.msg}", offset=error.pos) from None
+        path = isinstance(document, str) and not any(map(document.__contains__, "{["))
+        hint = "give the path of a file as a pathlib.Path" if path else None
+        raise ReadError(f"this is no JSON: {error.msg}", offset=error.pos, hint=hint) from None
     except UnicodeError as error:
         raise ReadError(f"this is no UTF-8: {error}") from None
     except RecursionError:
@@ -272,7 +292,9 @@ def _models(pieces: Iterator[str], limit: int) -> Iterator[Any]:
                         raise ReadError(f"an instance of more than {limit} characters", offset=passed + at) from None
                     wanted = min(len(text) - at, limit)
                     break
-                except (ValueError, RecursionError) as error:
+                except RecursionError:
+                    raise ReadError("this JSON is nested too deep", offset=passed + at) from None
+                except ValueError as error:
                     raise ReadError(f"this is no JSON: {error}", offset=passed + at) from None
                 yield model
                 expected = "" if expected == "[{" else ",]"

@@ -12,6 +12,7 @@ from dicomkit.dataset.nesting import MAX_DEPTH
 from dicomkit.dataset.repairs import Repair
 from dicomkit.encoding.assemble import (
     BULK_VRS,
+    MOST_STEPS,
     Elements,
     Resolver,
     implied_vr,
@@ -103,7 +104,8 @@ class JsonReader:
             try:
                 items.append(new_item(self._elements(model, level + 1, outer)))
             except DicomError as error:
-                error.message = f"item {number} of {tag}: {error.message}"
+                if level < MOST_STEPS:
+                    error.message = f"item {number} of {tag}: {error.message}"
                 raise
         return tuple(items)
 

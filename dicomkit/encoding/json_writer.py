@@ -172,10 +172,12 @@ class JsonWriter:
                 continue
             else:
                 steps = tuple([step for _, step, _, _ in outer])
-                holder = ds[steps] if steps else ds
-                vr, value = of_record(holder, holder._records, (position >> 2) - 1, tag)
+                holder, record = ds[steps] if steps else ds, (position >> 2) - 1
+                if holder._records.find(tag) != record:  # it is there again later on
+                    return False
+                vr, value = of_record(holder, holder._records, record, tag)
                 self._attribute(separator, tag, vr, value, (*path, *steps))
-                position = 4 * index.end((position >> 2) - 1)
+                position = 4 * index.end(record)
             separator = ","
         while outer:
             append("]}" if len(outer) & 1 else "}" if separator == "," else "{}")
@@ -228,6 +230,8 @@ class JsonWriter:
         if uri is None and isinstance(value, Bulk):
             uri = value.uri
         if uri is not None:
+            if not isinstance(uri, str):
+                raise ValueFormatError(f"bulk= gave {shown(uri)}, where a URI is a text", tag=tag)
             return f',"BulkDataURI":{quoted(uri)}'
         inline = b2a_base64(b"".join(value_field(value)), newline=False).decode("ascii")
         return f',"InlineBinary":"{inline}"' if inline else ""

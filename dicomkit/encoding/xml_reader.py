@@ -12,6 +12,7 @@ from dicomkit.dataset.nesting import MAX_DEPTH
 from dicomkit.dataset.repairs import Repair
 from dicomkit.encoding.assemble import (
     BULK_VRS,
+    MOST_STEPS,
     URN_UUID,
     Elements,
     Resolver,
@@ -232,7 +233,7 @@ class XmlReader:
         steps = [f"item {len(each.contents)} of {each.tag}: " for each in self._attributes if each.kind == "Item"]
         if tag is None and self._attributes:
             tag = self._attributes[-1].tag
-        return ReadError("".join((*steps, message)), tag=tag)
+        return ReadError("".join((*steps[:MOST_STEPS], message)), tag=tag)
 
 
 def _joined(separator: str, parts: Mapping[int, str]) -> str:

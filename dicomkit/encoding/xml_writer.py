@@ -113,6 +113,8 @@ def _bulk(tag: int, vr: str, value: Any, bulk: BulkNames | None, path: Steps) ->
     if uri is None and isinstance(value, Bulk):
         uri = value.uri
     if uri is not None:
+        if not isinstance(uri, str):
+            raise ValueFormatError(f"bulk= gave {shown(uri)}, where a URI is a text", tag=tag)
         known = uri.startswith(URN_UUID)
         yield f'<BulkData {"uuid" if known else "uri"}="{escaped(uri.removeprefix(URN_UUID) if known else uri)}"/>'
         return

@@ -66,7 +66,7 @@ def write_file(
     if onto_itself and not overwrite:
         hint = "pass overwrite=True to replace it"
         raise SourceError("the data set was read from this very file, and takes values from it", path=path, hint=hint)
-    replace_file(path, chunks, durable=durable)
+    replace_file(path, chunks, durable=durable, through_links=True)
     return read(path) if onto_itself else ds
 
 

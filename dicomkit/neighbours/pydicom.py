@@ -19,8 +19,19 @@ def to_pydicom(ds: DataSet) -> pydicom.Dataset:
 
     Values that nobody changed go over byte for byte.
 
+    Parameters
+    ----------
+    ds
+        It is encoded in its own transfer syntax, pixel data included.
+
+    Returns
+    -------
+    pydicom.FileDataset
+
     Raises
     ------
+    ReadError
+        When pydicom can't read it.
     MissingFeatureError
         When pydicom is not installed.
 
@@ -29,12 +40,25 @@ def to_pydicom(ds: DataSet) -> pydicom.Dataset:
     >>> to_pydicom(DataSet(PatientName="DOE^JANE", Rows=2)).PatientName.family_name
     'DOE'
     """
-    dataset: pydicom.Dataset = _pydicom().dcmread(BytesIO(to_part10(ds, anonymous=True)))
+    module, encoded = _pydicom(), to_part10(ds, anonymous=True)
+    try:
+        dataset: pydicom.Dataset = module.dcmread(BytesIO(encoded))
+    except Exception as error:
+        raise ReadError(f"pydicom can't read this data set: {error}", path=ds.path) from error
     return dataset
 
 
 def from_pydicom(dataset: pydicom.Dataset) -> DataSet:
     """Turn a pydicom Dataset into a DataSet, with its file meta information where it has one.
+
+    Parameters
+    ----------
+    dataset
+        A Dataset, FileDataset or FileMetaDataset; it isn't changed.
+
+    Returns
+    -------
+    DataSet
 
     Raises
     ------

@@ -59,14 +59,14 @@ def make_series(
     Positions, orientation and spacings are those of the volume, wherever its slices lie; patient, study and
     acquisition are those of ``like``, whose nearest image (or frame of an enhanced one) each slice refers to. Integers
     that fit 16 bits are exact; floating point is stored in 16 bits with one Rescale Slope and Intercept for the whole
-    volume, doses with one Dose Grid Scaling.
+    volume, doses with one Dose Grid Scaling. Colours make RGB images; where ``like`` is grey, secondary captures.
 
     Parameters
     ----------
     volume : xarray.DataArray
         With dimensions slice, row and column (row and column may be those of a resliced volume), and maybe more before
         them: b-value, echo, trigger time ... are written as their attributes, time and what has no attribute as
-        Temporal Position Identifier.
+        Temporal Position Identifier. A dimension ``sample`` of length 3 holds red, green and blue, of uint8.
     like : DataSet or iterable of DataSet
         Images that the volume was made from, or belongs to. Of enhanced CT and MR images, CT and MR images are made;
         of other enhanced ones, secondary captures.
@@ -103,9 +103,13 @@ def make_series(
     originals = tuple(ds for ds in sources for _ in range(len(ds.all(PER_FRAME)) if is_enhanced(ds) else 1))
     numbers = tuple(n for ds in sources for n in (range(1, len(ds.all(PER_FRAME)) + 1) if is_enhanced(ds) else (0,)))
     sources = tuple(header for ds in sources for header in (classic_frames(ds) if is_enhanced(ds) else (ds,)))
-    extra = [str(dim) for dim in volume.dims if dim not in AXES]
+    samples = [dim for dim in volume.dims if dim == "sample"]
+    extra = [str(dim) for dim in volume.dims if dim not in (*AXES, *samples)]
     geometry = geometry_of(volume)
-    volume = volume.expand_dims([axis for axis in AXES if axis not in volume.dims]).transpose(*extra, *AXES)
+    volume = volume.expand_dims([axis for axis in AXES if axis not in volume.dims]).transpose(*extra, *AXES, *samples)
+    if samples and (volume.sizes["sample"] != 3 or volume.dtype != np.uint8):
+        kind = f"{volume.sizes['sample']} samples of {volume.dtype}"
+        raise ValueFormatError(f"{kind} are no colour of an image", hint="give red, green and blue, of uint8")
     stored, rescale = _stored(np.asarray(volume.data), sources[0])
     series = new_uid(seed=["derived", str(sources[0].get("SeriesInstanceUID") or new_uid()), derivation])
     places = _positions(sources)
@@ -122,13 +126,15 @@ def make_series(
                     origin = places[nearest]  # with all its digits
             source, original = sources[nearest], originals[nearest]
             template = source.drop(*_OF_THE_SLICE).assign(Rows=plane.shape[0], Columns=plane.shape[1], **rescale)
-            if "PhotometricInterpretation" not in template:
+            if "PhotometricInterpretation" not in template and not samples:
                 template = template.assign(PhotometricInterpretation="MONOCHROME2")
             image = make_image(plane, like=template, derivation=derivation, sources=(original,))
             changes = _geometry_of_slice(geometry, origin) | rescale | facts
             changes |= {"InstanceNumber": len(made) + 1, "SeriesInstanceUID": series, "PatientOrientation": None}
             if numbers[nearest]:
                 changes["SourceImageSequence", 0, "ReferencedFrameNumber"] = numbers[nearest]
+            if "FrameOfReferenceUID" in changes and "PositionReferenceIndicator" not in image:
+                changes["PositionReferenceIndicator"] = None
             if _DOSE in rescale:  # the one thing that says what stored values of a dose mean
                 image = image.drop(*_RESCALE)
             made.append(image.assign(changes).assign(dict(attributes or {})))

@@ -44,6 +44,9 @@ class Status:
     service: str = ""
     nature: Nature = ""
 
+    def __repr__(self) -> str:
+        return f"<Status {self}>"
+
     def __str__(self) -> str:
         if self.meaning == self.category:
             return f"0x{self.code:04X} {self.category}"

@@ -1,4 +1,4 @@
-"""Whether an element agrees with the elements beside it: look-up tables, directions, dimension indices."""
+"""Whether an element agrees with the elements beside it: look-up tables, windows, directions, dimension indices."""
 
 from __future__ import annotations
 
@@ -52,6 +52,19 @@ def _orientation(value: Any, ds: DataSet, top: DataSet, place: Path) -> Iterator
         yield f"the directions are not at a right angle: their product is {product:.6g}"
 
 
+def _windows(value: Any, ds: DataSet, top: DataSet, place: Path) -> Iterator[str]:
+    """As many widths, and explanations if any, as centers; a width is at least 1 (PS3.3 C.11.2.1.2)."""
+    centers = len(ds.all("WindowCenter"))
+    for keyword in ("WindowWidth", "WindowCenterWidthExplanation"):
+        values = ds.all(keyword)
+        if values and len(values) != centers:
+            yield f"{centers} centers of windows, but {len(values)} values of {keyword}"
+    linear = ds.get("VOILUTFunction", "LINEAR") in (None, "LINEAR")
+    for width in ds.all("WindowWidth"):
+        if isinstance(width, (int, float)) and (width < 1 if linear else width <= 0):
+            yield f"a width of {width:g}: it is {'1 or more' if linear else 'more than 0'}"
+
+
 def _dimension_indices(value: Any, ds: DataSet, top: DataSet, place: Path) -> Iterator[str]:
     """One index, from 1, for each item of Dimension Index Sequence (PS3.3 C.7.6.17)."""
     indices = value if isinstance(value, tuple) else () if value is None else (value,)
@@ -63,5 +76,5 @@ def _dimension_indices(value: Any, ds: DataSet, top: DataSet, place: Path) -> It
 
 
 _CHECKS: Mapping[int, Callable[[Any, DataSet, DataSet, Path], Iterator[str]]] = MappingProxyType(
-    {0x00283002: _lookup_table, 0x00200037: _orientation, 0x00209157: _dimension_indices}
+    {0x00283002: _lookup_table, 0x00200037: _orientation, 0x00209157: _dimension_indices, 0x00281050: _windows}
 )

@@ -10,6 +10,7 @@ from dicomkit.dataset.element import Element
 from dicomkit.sources import Bulk
 from dicomkit.standard.attributes import Attribute, attribute
 from dicomkit.standard.private import private_attribute
+from dicomkit.standard.single_items import single_item_tags
 from dicomkit.validation.agreement import check_agreement
 from dicomkit.validation.findings import Finding, Path, Severity
 from dicomkit.values.decode import decode_problems
@@ -60,6 +61,9 @@ def check_elements(ds: DataSet, *, strict: bool, path: Path = (), top: DataSet |
         if path and tag >> 16 in _NOT_IN_ITEMS:
             yield Finding(place, "place", "error", "not allowed in an item (PS3.5 7.5.1)", tag)
         if element.vr == "SQ" and isinstance(element.value, tuple):
+            if len(element.value) > 1 and tag in single_item_tags():
+                message = f"{len(element.value)} items, where PS3.3 allows one"
+                yield Finding(place, "items", "error", message, tag)
             if len(path) >= 2 * MOST_LEVELS:
                 yield Finding(place, "nesting", "warning", f"more than {MOST_LEVELS} levels: not looked at", tag)
                 continue

@@ -59,7 +59,9 @@ def _pixel_encoding(ds: DataSet) -> Iterator[Finding]:
             yield Finding(path, "vr", "error", f"fragments with VR {element.vr}, not OB (PS3.5 A.4)", tag)
         if not value.parts:
             yield Finding(path, "pixel data", "error", "no fragments", tag)
-        if any(len(part) % 2 for part in value.parts):
+        if element.origin is not None and any(
+            len(part) % 2 for part in value.parts
+        ):  # new ones are padded when written
             yield Finding(path, "length", "error", "a fragment of odd length (PS3.5 A.4)", tag)
     elif element.origin is not None and not syntax.implicit_vr and element.vr == "OB":
         allocated = ds.get("BitsAllocated")

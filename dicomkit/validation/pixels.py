@@ -23,6 +23,7 @@ _SAMPLES: Mapping[str, int] = MappingProxyType(
     | {"YBR_PARTIAL_422": 3, "YBR_PARTIAL_420": 3, "YBR_ICT": 3, "YBR_RCT": 3, "XYB": 3, "ARGB": 4, "CMYK": 4}
 )
 _ONLY_COMPRESSED = frozenset(("YBR_RCT", "YBR_ICT", "YBR_PARTIAL_420", "XYB"))
+_ALWAYS_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{ending}" for ending in ("50", "51"))
 
 
 def check_pixels(ds: DataSet) -> Iterator[Finding]:
@@ -118,6 +119,9 @@ def _fragments(ds: DataSet, value: Fragments, numbers: dict[str, int | None]) ->
         yield _finding("ExtendedOffsetTable", "pixel data", f"{len(extended)} bytes, for {frames} frames")
     if 0 < len(value.parts) < frames and not _is_video(uid):
         yield _finding("PixelData", "pixel data", f"{len(value.parts)} fragments, for {frames} frames")
+    if uid in _ALWAYS_LOSSY and ds.get("LossyImageCompression") != "01":
+        message = f"not 01, though {ds.transfer_syntax.name} loses something (PS3.3 C.7.6.1.1.5)"
+        yield _finding("LossyImageCompression", "compression", message, "warning")
     yield from _compression(ds, compressed_pixels(uid), numbers)
 
 

@@ -9,6 +9,7 @@ from dicomkit.dataset.dataset import DataSet
 from dicomkit.errors import ValueFormatError
 from dicomkit.standard.attributes import attribute
 from dicomkit.standard.modules import iod_of
+from dicomkit.standard.uids import uid_of
 from dicomkit.validation.element_values import check_element, check_elements
 from dicomkit.validation.encoding import check_encoding
 from dicomkit.validation.findings import Finding, Findings, collected
@@ -16,6 +17,7 @@ from dicomkit.validation.identity import check_identity, sop_class_of
 from dicomkit.validation.pixels import check_pixels
 from dicomkit.validation.requirements import Requirements
 from dicomkit.values.tag import Tag
+from dicomkit.values.uid import UID
 
 Level: TypeAlias = Literal["minimal", "standard", "strict"]
 
@@ -56,16 +58,16 @@ def validate(
     Raises
     ------
     ValueFormatError
-        When ``level`` or a key of ``required`` is not understood.
+        When ``ds`` is no DataSet; when ``level``, a key of ``required`` or a name of ``sop_classes`` is not understood.
     SourceError
         When the file that the object was read from is gone or has changed.
 
     Notes
     -----
     The rules by which findings are sorted: ``value``, ``vm``, ``length``, ``padding``, ``character set``, ``vr``,
-    ``unknown``, ``private``, ``retired``, ``place``, ``nesting`` (elements); ``missing``, ``empty``, ``not allowed``,
-    ``enumerated``, ``defined term``, ``functional group``, ``not in IOD``, ``unchecked`` (the IOD); ``uid``,
-    ``sop class``, ``meta``, ``required`` (identity); ``encoding``, ``transfer syntax``; ``pixel attributes``,
+    ``unknown``, ``private``, ``retired``, ``place``, ``nesting``, ``items`` (elements); ``missing``, ``empty``,
+    ``not allowed``, ``enumerated``, ``defined term``, ``functional group``, ``not in IOD``, ``unchecked`` (the IOD);
+    ``uid``, ``sop class``, ``meta``, ``required`` (identity); ``encoding``, ``transfer syntax``; ``pixel attributes``,
     ``pixel data``, ``compression``, ``agreement``.
 
     Modules that an IOD makes optional count as present when an attribute is there that only they have. Of the
@@ -78,8 +80,13 @@ def validate(
     >>> [one.message for one in found.of("error", "enumerated")]
     ["the value is 'X', none of the Enumerated Values M, F, O"]
     """
+    if not isinstance(ds, DataSet):
+        raise ValueFormatError(f"a {type(ds).__name__} is no DataSet", hint="dicomkit.read(path) gives one")
     if level not in ("minimal", "standard", "strict"):
         raise ValueFormatError(f"{level!r} is no level", hint="give 'minimal', 'standard' or 'strict'")
+    for name in sop_classes or ():
+        if uid_of(name) is None and not UID(name).is_valid:
+            raise ValueFormatError(f"{name!r} is no SOP class", hint="give UIDs or keywords such as 'CTImageStorage'")
     return collected(_findings(ds, level, required, sop_classes))
 
 

@@ -77,9 +77,11 @@ class TransferSyntax:
 @cache
 def _transfer_syntax(syntax: str) -> TransferSyntax:
     uid = syntax if syntax[:1].isdigit() else uid_of(syntax)
+    entry = uid_entry(uid) if uid is not None else None
+    if entry is not None and entry.type != "Transfer Syntax":
+        uid, entry = (uid if uid == syntax else None), None
     if uid is None:
         raise ValueFormatError(f"{syntax!r} is not a transfer syntax: give a UID or keyword of PS3.6 Table A-1")
-    entry = uid_entry(uid)
     known = entry is not None or uid in _NOT_ENCAPSULATED
     name = (
         entry.name.split(":")[0]

@@ -124,7 +124,7 @@ def test_convert_to_another_character_set(run: Run, folder: Path, file: Path) ->
 
 
 @pytest.mark.parametrize(
-    "verb", ["write", "convert", "json", "xml", "dicomdir", "diff", "validate", "deidentify", "scan", "show"]
+    "verb", ["write", "convert", "json", "xml", "dicomdir", "diff", "validate", "deidentify", "certify", "scan", "show"]
 )
 def test_every_command_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
@@ -151,6 +151,12 @@ def test_validate(run: Run, folder: Path, file: Path) -> None:
     assert code == 0
     assert "Rows" in out
     assert "Rows" in (folder / "findings.csv").read_text()
+    more = ("--level", "minimal", "--required", "PatientComments", "--sop-class", "MRImageStorage", "CTImageStorage")
+    code, out, _ = run("validate", file, *more)
+    assert (code, "PatientComments" in out, "sop class" in out) == (0, True, False)
+    code, out, _ = run("validate", file, "--level", "minimal", "--sop-class", "MRImageStorage")
+    assert (code, "sop class" in out) == (0, True)
+    assert run("validate", file, "--sop-class", "NoSuchStorage")[0] == 1
 
 
 def test_deidentify(run: Run, folder: Path) -> None:
@@ -166,6 +172,23 @@ def test_deidentify(run: Run, folder: Path) -> None:
     assert len(made) == 2
     assert all(ds.PatientIdentityRemoved == "YES" for ds in made)
     assert run("deidentify", folder / "in", folder / "out2", "--key", folder / "no")[0] == 1
+
+
+def test_deidentified_files_are_certified(run: Run, folder: Path) -> None:
+    (folder / "key").write_bytes(b"a secret\n")
+    profile = ("--key", folder / "key", "--blank", 0, 0, 4, 8, "--blank", -2, 0, -1, 8)
+    code, _, err = run("deidentify", folder / "in", folder / "out", *profile, "--workers", 1)
+    assert (code, err) == (0, "")
+    for path in (folder / "out").rglob("*.dcm"):
+        frame = dk.frame(dk.read(path))
+        assert len(set(frame[:4, :8].ravel().tolist())) == 1
+        assert dk.read(path).BurnedInAnnotation == "NO"
+    code, out, _ = run("certify", folder / "out", folder / "in", *profile)
+    assert (code, out.splitlines()[-1].startswith("0 findings in 2 files")) == (0, True)
+    code, out, _ = run("certify", folder / "in", folder / "in", "--out", folder / "left.csv", "--rows", 3)
+    assert code == 0
+    assert not out.splitlines()[-1].startswith("0 findings")
+    assert "PatientName" in (folder / "left.csv").read_text()
 
 
 def test_dicomdir(run: Run, folder: Path) -> None:

@@ -249,9 +249,9 @@ def test_shifted_dates_need_the_key_to_be_judged(tmp_path: Path) -> None:
 @needs_data
 def test_real_files_come_out_clean_and_readable(tmp_path: Path) -> None:
     pydicom = pytest.importorskip("pydicom")
-    files = [path for path in all_dicom_files() if path.stat().st_size < 300_000][::6]
+    files = all_dicom_files()
     table = dk.deidentify_folder(files, tmp_path / "clean", key=KEY, progress=False)
-    assert len(files) > 60
+    assert len(files) > 600
     written = table[table["status"] == "written"]
     assert len(written) > 0.85 * len(files), table[table["status"] != "written"][["path", "error"]].values.tolist()
     for row in written.itertuples():

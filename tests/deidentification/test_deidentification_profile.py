@@ -115,6 +115,36 @@ def test_the_iod_decides_between_removed_empty_and_dummy() -> None:
     assert "VerifyingOrganization" not in dk.deidentify(enhanced.assign(VerifyingOrganization="X"), key=KEY)
 
 
+def test_what_the_iod_cannot_be_without_is_not_removed() -> None:
+    """Table E.1-1 has X for these; it is up to the de-identifier to keep the object whole (PS3.15 E.1.1)."""
+    state = dk.make_dataset(
+        "GrayscaleSoftcopyPresentationStateStorage",
+        PresentationCreationDate="20240517",
+        PresentationCreationTime="101500",
+        ContentLabel="JANEDOE4711",
+        PatientID="JANEDOE4711",
+        InstanceCreationDate="20240517",
+    )
+    clean = dk.deidentify(state, key=KEY)
+    assert (clean.PresentationCreationDate, clean.PresentationCreationTime) == (dummy("DA"), dummy("TM"))
+    assert clean.ContentLabel == dummy("CS")
+    assert "InstanceCreationDate" not in clean
+    removed = dk.BASIC_PROFILE.with_overrides({"PresentationCreationDate": "X"})
+    assert "PresentationCreationDate" not in dk.deidentify(state, removed, key=KEY)
+    image = dk.make_dataset("CTImageStorage", PresentationCreationDate="20240517")
+    assert "PresentationCreationDate" not in dk.deidentify(image, key=KEY)
+    echo = dk.make_dataset("SimplifiedAdultEchoSRStorage", TimezoneOffsetFromUTC="+0530")
+    assert dk.deidentify(echo, key=KEY).TimezoneOffsetFromUTC == "+0000"
+    plan = dk.make_dataset(
+        "HangingProtocolStorage",
+        HangingProtocolDefinitionSequence=[
+            {"Modality": "CT", "ReasonForRequestedProcedureCodeSequence": [{"CodeMeaning": "Doe"}]}
+        ],
+    )
+    inner = dk.deidentify(plan, key=KEY)["HangingProtocolDefinitionSequence", 0]
+    assert inner["ReasonForRequestedProcedureCodeSequence"] == ()
+
+
 def test_dates_and_names_that_the_table_does_not_know_count_by_their_vr() -> None:
     ds = dk.DataSet(
         [
@@ -158,6 +188,15 @@ def test_marks_are_written_as_the_standard_asks() -> None:
     clean = dk.deidentify(own, key=KEY)
     assert clean.DeidentificationMethod[0] == "by hand"
     assert len(clean.DeidentificationMethodCodeSequence) == 1
+
+
+def test_the_mark_of_the_method_stays_whatever_identifies() -> None:
+    ds = dk.DataSet(PatientID="4711", InstitutionName="Dicomkit", DeidentificationMethod="by Dicomkit, once", Rows=2)
+    clean = dk.deidentify(ds, key=KEY)
+    first, own = clean.DeidentificationMethod
+    assert "icomkit" not in first
+    assert own.startswith("dicomkit ")
+    assert own == dk.deidentify(ds.drop("InstitutionName", "DeidentificationMethod"), key=KEY).DeidentificationMethod
 
 
 def test_overrides_come_first() -> None:

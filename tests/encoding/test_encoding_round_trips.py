@@ -95,9 +95,8 @@ def test_every_file_reads_back_equal_in_its_own_transfer_syntax() -> None:
 
 @pytest.mark.parametrize("syntax", NATIVE)
 def test_every_file_reads_back_equal_in_every_native_transfer_syntax(syntax: str) -> None:
-    """Of the deflated one every third: its elements are those of Explicit VR Little Endian."""
     different = {}
-    for name, path in readable()[:: 3 if syntax == DEFLATED else 1]:
+    for name, path in readable():
         ds = dk.read(path)
         if isinstance(ds.get("PixelData"), Fragments):
             ds = ds.drop("PixelData")

@@ -7,7 +7,9 @@ import io
 import math
 import subprocess
 import tracemalloc
+from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -335,6 +337,57 @@ def test_depth_and_size_are_limited() -> None:
         from_xml((b" " * 100 for _ in iter(int, 1)), limit=1000)
 
 
+@pytest.mark.parametrize("size", [1000, 1 << 16, 1 << 22])
+def test_a_tag_without_end_is_refused_at_once(size: int) -> None:
+    """A parser goes through it from its start again with each chunk: 50 MB would take a quarter of a minute."""
+    taken = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal taken
+        yield b'<NativeDicomModel x="'
+        for _ in range(50_000_000 // size):
+            taken += size
+            yield b"a" * size
+        yield b'"/>'
+
+    with pytest.raises(ReadError, match="a tag of more than 1048576 bytes") as caught:
+        from_xml(chunks())
+    assert caught.value.offset == 0
+    assert taken <= max(1 << 22, 4 * size)
+    with pytest.raises(ReadError, match="a tag of more than 1048576 bytes"):
+        from_xml(b"<!--" + b"-x" * 5_000_000)
+
+
+def test_small_chunks_and_long_values() -> None:
+    ds = dk.DataSet(TextValue="x" * 3_000_000, PixelData=bytes(3_000_000))
+    whole = to_xml(ds)
+    assert from_xml(whole[at : at + 999] for at in range(0, len(whole), 999)) == ds
+
+
+def test_documents_in_files(tmp_path: Path) -> None:
+    ds = dk.DataSet(PatientName="Müller", Rows=2)
+    path = tmp_path / "a.xml"
+    path.write_bytes(to_xml(ds))
+    assert from_xml(path) == ds
+    with path.open("rb") as file:
+        assert from_xml(file) == ds
+    with pytest.raises(ReadError, match=r"no XML.*pathlib\.Path"):
+        from_xml(str(path))
+    path.write_bytes(b"<")
+    with pytest.raises(ReadError) as caught:
+        from_xml(path)
+    assert caught.value.path == str(path)
+    with pytest.raises(SourceError, match=r"b\.xml"):
+        from_xml(tmp_path / "b.xml")
+    with pytest.raises(SourceError, match="int"):
+        from_xml(3)  # type: ignore[arg-type]
+
+
+def test_a_document_holds_one_data_set() -> None:
+    with pytest.raises(ValueFormatError, match="metadata_message"):
+        to_xml([dk.DataSet(Rows=1)])  # type: ignore[arg-type]
+
+
 def test_a_bomb_takes_no_memory() -> None:
     tracemalloc.start()
     with pytest.raises(ReadError, match="document type"):
@@ -427,3 +480,15 @@ def test_examples_of_other_servers_are_read() -> None:
     assert read["findscu/mwl.xml"]["ScheduledProcedureStepSequence", 0].element("Modality").value is None
     json_text = (folder / "dcm4che_mwl_mpps_ups/stowrsd/response.json").read_bytes()
     assert read["stowrsd/response.xml"] == dk.from_json(json_text)
+
+
+def test_an_error_deep_down_is_told_in_a_few_words() -> None:
+    with pytest.raises(ReadError, match="more than 100 deep") as caught:
+        from_xml(nested(101))
+    assert str(caught.value).count("item 0 of (0040,A730)") == 8
+
+
+def test_a_place_of_bulk_data_is_a_text() -> None:
+    for write in (to_xml, dk.to_json):
+        with pytest.raises(ValueFormatError, match=r"bulk= gave 7.*\(7FE0,0010\)"):
+            write(dk.DataSet(PixelData=b"ab"), bulk=lambda path, element: 7)  # type: ignore[operator,return-value]

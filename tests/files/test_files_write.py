@@ -16,7 +16,7 @@ import pytest
 
 import dicomkit as dk
 from dicomkit.dataset.dataset import DataSet
-from dicomkit.errors import SourceError, ValueFormatError
+from dicomkit.errors import SourceError, UnsupportedError, ValueFormatError
 from dicomkit.opening import open_source
 from dicomkit.replacement import replace_file
 from dicomkit.sources import Bulk, MemorySource
@@ -209,3 +209,71 @@ def test_a_slice_of_a_file_that_changed_is_an_error_and_leaves_nothing(tmp_path:
     with pytest.raises(SourceError, match="5 bytes expected, 3 found"):
         replace_file(str(tmp_path / "made"), [missing])
     assert os.listdir(tmp_path) == ["source.dcm"]
+
+
+@pytest.mark.parametrize("syntax", ["1.2.3.4", "1.2.840.10008.5.1.4.1.1.2", "CTImageStorage", "JPEG3000"])
+def test_what_is_no_transfer_syntax_is_not_written(syntax: str, tmp_path: Path) -> None:
+    ds = dk.samples.ct_series(slices=1, size=8)[0]
+    with pytest.raises((UnsupportedError, ValueFormatError), match="transfer syntax"):
+        dk.write(ds, tmp_path / "a.dcm", transfer_syntax=syntax)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_an_unknown_transfer_syntax_is_written_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    dk.write(dk.samples.ct_series(slices=1, size=8)[0], path)
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.3.4.5.6.7.8.9.10"))
+    ds = dk.read(path)
+    assert ds.transfer_syntax.encapsulated is None
+    dk.write(ds, tmp_path / "b.dcm")
+    assert dk.read(tmp_path / "b.dcm") == ds
+
+
+def test_a_link_leads_to_the_file_to_write_but_for_those_who_name_no_path(target: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.dcm"
+    link.symlink_to(target.name)
+    dk.write(IMAGE.assign(PatientID="new"), link)
+    assert link.is_symlink()
+    assert dk.read(target).PatientID == "new"
+    before = target.read_bytes()
+    replace_file(str(link), [b"other"])
+    assert not link.is_symlink()
+    assert (link.read_bytes(), target.read_bytes()) == (b"other", before)
+
+
+def test_a_link_to_the_source_is_the_source(target: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.dcm"
+    link.symlink_to(target)
+    with pytest.raises(SourceError, match="read from this very file"):
+        dk.write(dk.read(target).assign(PatientID="new"), link)
+    again = dk.write(dk.read(target).assign(PatientID="new"), link, overwrite=True)
+    assert again.PatientID == dk.read(target).PatientID == "new"
+    assert link.is_symlink()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the platform has no pipes with names")
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_is_written_to_and_stays_one(linked: bool, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    where = tmp_path / "link" if linked else pipe
+    if linked:
+        where.symlink_to(pipe)
+    code = "import sys; data = open(sys.argv[1], 'rb').read(); print(len(data), data[128:132])"
+    with subprocess.Popen([sys.executable, "-c", code, pipe], stdout=subprocess.PIPE, text=True) as reader:
+        dk.write(IMAGE, where)
+        told, _ = reader.communicate(timeout=30)
+    file = io.BytesIO()
+    dk.write(IMAGE, file)
+    assert told == f"{len(file.getvalue())} b'DICM'\n"
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the platform has no device that is always full")
+def test_a_device_that_takes_nothing_is_an_error(tmp_path: Path) -> None:
+    link = tmp_path / "full"
+    link.symlink_to("/dev/full")
+    with pytest.raises(SourceError, match="No space left"):
+        dk.write(IMAGE, link)
+    assert not os.path.isfile("/dev/full")
+    assert link.is_symlink()

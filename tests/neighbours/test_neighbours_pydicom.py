@@ -9,6 +9,7 @@ from realdata import all_dicom_files, needs_data
 
 import dicomkit as dk
 from dicomkit.neighbours.pydicom import from_pydicom, to_pydicom
+from dicomkit.sources import Bulk
 
 pydicom = pytest.importorskip("pydicom")
 
@@ -24,17 +25,27 @@ UNWRITABLE = {
     "liver_nonbyte_aligned_deflate.dcm": "pydicom 3.0 doesn't know the Deflated Image Frame Compression syntax",
     "rtplan_truncated.dcm": "ends in the middle of a sequence",
 }
+ODD = frozenset(("nested_priv_SQ.dcm", "dx_image.dcm", "ctbrain1.dcm"))
+"""They have a value of odd length, which is padded on the way (PS3.5 7.1.1)."""
+
+
+def padded(element: dk.Element) -> dk.Element:
+    if not isinstance(element.value, (bytes, Bulk)):
+        return element
+    raw = bytes(element.value)
+    return dk.Element.of(element.tag, raw + bytes(len(raw) % 2), element.vr)
 
 
 @needs_data
-@pytest.mark.parametrize("path", all_dicom_files()[::3], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", all_dicom_files(), ids=lambda path: path.name)
 def test_round_trip_of_real_files(path) -> None:
     ds = dk.read(path)
     if path.name in UNWRITABLE:
         pytest.xfail(UNWRITABLE[path.name])
     there = to_pydicom(ds)
     assert {tag for tag in map(int, there.keys()) if tag & 0xFFFF} == {int(tag) for tag in ds if tag.element}
-    assert without_group_lengths(from_pydicom(there)) == without_group_lengths(ds)
+    back, expected = without_group_lengths(from_pydicom(there)), without_group_lengths(ds)
+    assert back.map(padded) == expected.map(padded) if path.name in ODD else back == expected
 
 
 def test_a_new_pydicom_dataset_becomes_a_dataset() -> None:
@@ -82,3 +93,9 @@ def test_big_endian_goes_there_and_back() -> None:
     there = pydicom.dcmread(BytesIO(to_part10(ds, "ExplicitVRBigEndian")))
     assert there.Rows == 513
     assert from_pydicom(there).Rows == 513
+
+
+def test_what_pydicom_cannot_read_is_an_error_of_ours() -> None:
+    ds = dk.read(b"\x08\x00\x05\x00CS\x0c\x00ISO_IR\0 100 ", transfer_syntax="1.2.840.10008.1.2.1")
+    with pytest.raises(dk.errors.ReadError, match="pydicom can't read"):
+        to_pydicom(ds)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from realdata import peer
+from realdata import DATA, needs_data, peer
 
 import dicomkit as dk
 from dicomkit.errors import GeometryError, ValueFormatError
@@ -73,6 +73,34 @@ def test_what_is_no_series() -> None:
         dk.make_series(VOLUME, [])
     with pytest.raises(GeometryError):
         dk.make_series(VOLUME.drop_vars("geometry"), CT)
+
+
+@needs_data
+def test_colours_come_back() -> None:
+    volume = dk.to_volume(DATA / "06_series_mr/dicom2nifti/generic/rgb")
+    assert volume.dims == ("slice", "row", "column", "sample")
+    like = [dk.read(path) for path in sorted((DATA / "06_series_mr/dicom2nifti/generic/rgb").rglob("*.dcm"))]
+    made = dk.make_series(255 - volume, like)
+    assert {(ds.SamplesPerPixel, ds.PhotometricInterpretation) for ds in made} == {(3, "RGB")}
+    back = dk.to_volume(made)
+    assert np.array_equal(back.values, (255 - volume).values)
+    assert back.dicom.geometry.close_to(volume.dicom.geometry, volume.shape[:3])
+
+
+def test_colours_of_a_grey_series_are_captures_in_its_place() -> None:
+    import xarray as xr
+
+    colours = xr.concat([(VOLUME > 0) * np.uint8(part) for part in (250, 100, 0)], "sample").astype(np.uint8)
+    colours.attrs = VOLUME.attrs
+    made = dk.make_series(colours, CT)
+    assert {ds.SOPClassUID.keyword for ds in made} == {"SecondaryCaptureImageStorage"}
+    assert np.array_equal(np.stack([dk.frame(ds) for ds in made]), colours.transpose(..., "sample").values)
+    assert {ds.ImagePositionPatient for ds in made} == {ds.ImagePositionPatient for ds in CT}
+    found = [each.where for each in dk.validate(made[0]) if each.severity == "error"]
+    assert found == []
+    for wrong in (colours[:2], colours.astype(np.uint16)):
+        with pytest.raises(ValueFormatError, match="no colour"):
+            dk.make_series(wrong, CT)
 
 
 def test_simpleitk_sees_the_same_volume(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from functools import cache
 
+import numpy as np
 import pytest
 
 import dicomkit as dk
@@ -138,6 +139,18 @@ BROKEN = [
         "agreement",
         "VOILUTSequence[0].LUTDescriptor",
     ),
+    (lambda ds: ds.assign(WindowCenter=(40, 50), WindowWidth=400), "agreement", "WindowCenter"),
+    (lambda ds: ds.assign(WindowCenter=40, WindowWidth=0), "agreement", "WindowCenter"),
+    (
+        lambda ds: ds.assign(WindowCenterWidthExplanation=("A", "B", "C", "D")),
+        "agreement",
+        "WindowCenter",
+    ),
+    (
+        lambda ds: ds.assign(ModalityLUTSequence=[{"LUTDescriptor": [1, 0, 16], "LUTData": bytes(2)}] * 2),
+        "items",
+        "ModalityLUTSequence",
+    ),
 ]
 
 
@@ -179,6 +192,10 @@ def test_functional_groups():
     assert ("error", "functional group", "PerFrameFunctionalGroupsSequence[0].PixelMeasuresSequence") in found(twice)
     short = ds.assign(PerFrameFunctionalGroupsSequence=list(frames[:-1]))
     assert ("error", "functional group", "PerFrameFunctionalGroupsSequence") in found(short)
+    several = ds.assign(
+        {("PerFrameFunctionalGroupsSequence", 0, "PlanePositionSequence"): frames[0]["PlanePositionSequence"] * 2}
+    )
+    assert ("error", "items", "PerFrameFunctionalGroupsSequence[0].PlanePositionSequence") in found(several)
     place = ("PerFrameFunctionalGroupsSequence", 0, "FrameContentSequence", 0, "DimensionIndexValues")
     assert (
         "error",
@@ -220,6 +237,25 @@ def test_wrong_arguments():
         validate(ct(), "severe")
     with pytest.raises(dk.DicomError):
         validate(ct(), required=["NoSuchKeyword"])
+    with pytest.raises(ValueFormatError, match="'CTImage' is no SOP class"):
+        validate(ct(), sop_classes=["MRImageStorage", "CTImage"])
+    assert ("error", "sop class", "SOPClassUID") in found(ct(), sop_classes=["1.2.3.4.5"])
+
+
+def test_windows_of_other_functions():
+    exact = ct().drop("WindowCenterWidthExplanation")
+    exact = exact.assign(WindowCenter=0.5, WindowWidth=0.5, VOILUTFunction="LINEAR_EXACT")
+    assert ("error", "agreement", "WindowCenter") not in found(exact)
+    assert ("error", "agreement", "WindowCenter") in found(exact.assign(WindowWidth=0))
+    assert ("error", "agreement", "WindowCenter") in found(exact.drop("VOILUTFunction"))
+
+
+def test_what_was_just_compressed_has_no_errors():
+    """Fragments of odd length are padded when written, and what JPEG loses is said."""
+    lossy = dk.transcode(dk.make_image(np.arange(255, dtype=np.uint8).reshape(15, 17)), "JPEGBaseline8Bit", lossy=True)
+    assert not any(severity == "error" for severity, _, _ in found(lossy))
+    unsaid = found(lossy.drop("LossyImageCompression"))
+    assert ("warning", "compression", "LossyImageCompression") in unsaid
 
 
 def test_unknown_and_retired_sop_classes():
