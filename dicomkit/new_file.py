@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -11,6 +13,7 @@ from dicomkit.errors import SourceError
 
 PREFIX = ".dicomkit-"
 """How the names of files begin that are not whole yet."""
+_UNFINISHED = re.compile(re.escape(PREFIX) + "[0-9a-f]{16}")
 _MOST_BUFFERS = 512
 _WHOLE = 1 << 14
 """What is written begins and ends at multiples of this, as pages of the system do, which makes it a third quicker."""
@@ -132,6 +135,33 @@ class NewFile:
                 os.close(self._descriptor)
         with suppress(OSError):
             os.unlink(self.path)
+
+
+def remove_unfinished(folder: str, *, older_than: float = 86_400.0) -> int:
+    """Remove what a crash left half-written in a folder, and return how many files that were.
+
+    Parameters
+    ----------
+    older_than
+        Seconds for which nobody has written to a file: another process may be writing those that are younger.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = NewFile(folder)
+    ...     remove_unfinished(folder), remove_unfinished(folder, older_than=-1), os.listdir(folder)
+    (0, 1, [])
+    """
+    limit, count = time.time() - older_than, 0
+    with os.scandir(folder) as entries:
+        unfinished = [entry for entry in entries if _UNFINISHED.fullmatch(entry.name)]
+    for entry in unfinished:
+        with suppress(OSError):
+            if entry.stat(follow_symlinks=False).st_mtime < limit:
+                os.unlink(entry.path)
+                count += 1
+    return count
 
 
 def _failed(error: OSError, path: str) -> SourceError:

@@ -320,7 +320,6 @@ def dcmqrscp(
     folder: Path | None = None,
     destinations: Mapping[str, int] | None = None,
     max_pdu: int = 16384,
-    tls: Certificates | None = None,
 ) -> Iterator[Server]:
     """DCMTK's dcmqrscp with some files in it: C-ECHO, STORE, FIND, GET, and MOVE to AE titles on ports."""
     with _folder(folder) as storage:
@@ -354,7 +353,7 @@ def dcmqrscp(
                 ]
             )
         )
-        command = [required("dcmqrscp"), "-v", "-c", config, *tls_options(tls), *options]
+        command = [required("dcmqrscp"), "-v", "-c", config, *options]
         with started(command, [port], storage) as (pid, log):
             yield Server(port, aet, storage, pid, log_path=log)
 

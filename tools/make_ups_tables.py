@@ -19,7 +19,7 @@ from dicomkit.standard.attributes import vr_of
 from tools.make_standard_tables import OUTPUT, read_csv, table
 
 SOURCE = "PS3.4 2013: NEMA's part04.xml, as kept by michal-josef-spacek/dicom-standard on GitHub (facts only)"
-NEWER = "PS3.4 2025e"
+NEWER = "PS3.4 2025e; event 5: a later PS3.4, as kept by chsasank/dicom_standard on GitHub (facts only)"
 STATES = ("null", "SCHEDULED", "IN PROGRESS", "COMPLETED", "CANCELED")
 SUBSCRIBED = ("null", "not subscribed", "with lock", "without lock")
 # It is an element of Progress Information Sequence, which the table has at the top.
@@ -149,7 +149,7 @@ def event_rows(rows: list[list[str]]) -> Iterator[str]:
         yield "\t".join((number, name, ".".join(path), kind.partition("\n")[0].removeprefix("-/")))
         if ".".join(path) == "00741002.00741006":
             yield "\t".join((number, name, PROGRESS_PARAMETERS, "3"))
-    yield from ("\t".join(("5", "UPS Assigned", tag, "3")) for tag in ASSIGNED)
+    yield from ("\t".join(("5", "UPS Assigned", tag, "1C")) for tag in ASSIGNED)
 
 
 def main(folder: str, output: str = str(OUTPUT)) -> None:

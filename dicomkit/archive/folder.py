@@ -27,7 +27,7 @@ from dicomkit.display.html import Markup, card
 from dicomkit.encoding.writer import iter_part10
 from dicomkit.errors import DicomError, SourceError
 from dicomkit.files.read import read
-from dicomkit.new_file import PREFIX, NewFile
+from dicomkit.new_file import PREFIX, NewFile, remove_unfinished
 from dicomkit.opening import Readable
 from dicomkit.query import Query, matcher
 from dicomkit.sources import Bulk
@@ -109,6 +109,7 @@ class FolderArchive:
         self._closed = False
         self._last_note = 0.0
         self._thread: threading.Thread | None = None
+        remove_unfinished(self.folder)
         if self._marks():
             self.reindex(only_new=True)
 

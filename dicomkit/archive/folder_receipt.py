@@ -63,6 +63,7 @@ class FolderReceipt:
         self._meta, self._offset = meta, len(meta)
 
     def write(self, buffers: Sequence[Buffer]) -> None:
+        """Take the next bytes, and look at the header once it is there."""
         if self._plain and not self._head and self._file.size == 0 and buffers and len(buffers[0]) >= _FIRST_LOOK:
             self._seen = plain_header(buffers[0], whole=False)  # without keeping it
         if self._seen is None and len(self._head) < _HEAD:
@@ -81,6 +82,7 @@ class FolderReceipt:
         self._plain = self._plain and not whole and len(self._head) < _HEAD
 
     def commit(self) -> StoredInstance:
+        """Check what came, and give its file its place."""
         with _room():
             if self._meta:
                 self._file.write([self._meta])
@@ -114,6 +116,7 @@ class FolderReceipt:
         return self._file.path
 
     def discard(self) -> None:
+        """Leave nothing of it."""
         self._file.discard()
 
 

@@ -77,12 +77,12 @@ def path_part(value: Any, *, longest: int = _LONGEST) -> str:
 
     Examples
     --------
-    >>> path_part("a/b\\\\c\\n"), path_part(".."), path_part(None), path_part("CON")
-    ('a_b_c_', '_', '_', '_CON')
+    >>> path_part("a/b\\\\c\\n"), path_part(".."), path_part(None), path_part("CON"), path_part("-rf")
+    ('a_b_c_', '_', '_', '_CON', '_rf')
     """
     text = "" if value is None else "_".join(map(str, value)) if isinstance(value, tuple) else str(value)
     text = _cut(_UNSAFE.sub("_", text), longest)
-    text = re.sub(r"^\.+", "_", text).rstrip(".")
+    text = re.sub(r"^[.-]+", "_", text).rstrip(".")  # hidden, or an option to a program
     return f"_{text}" if not text or _RESERVED.fullmatch(text) else text
 
 

@@ -35,7 +35,8 @@ NO_LONGER, WRONG_TRANSACTION, NOT_IN_PROGRESS, UNKNOWN_STEP = 0xC300, 0xC301, 0x
 INVALID_ARGUMENT = 0x0115
 _LONGEST_UID = 64
 _REASON = "ProcedureStepDiscontinuationReasonCodeSequence"
-_ASSIGNMENT = ("ScheduledStationNameCodeSequence", "ScheduledHumanPerformersSequence")
+_STATIONS, _PEOPLE = "ScheduledStationNameCodeSequence", "ScheduledHumanPerformersSequence"
+_PERSON = ("HumanPerformerCodeSequence", "HumanPerformerOrganization")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +233,8 @@ def reports_of(before: Workitem, after: Workitem) -> Iterator[StepEvent]:
     progress = _progress(new)
     if progress != _progress(old) and progress:
         yield StepEvent(PROGRESS_REPORT, after.uid, DataSet({PROGRESS: [progress]}))
-    if any(old.get(word) != new.get(word) for word in _ASSIGNMENT):
-        yield StepEvent(ASSIGNED, after.uid, _assignment(new))
+    if any(old.get(word) != new.get(word) for word in (_STATIONS, _PEOPLE)):
+        yield from assigned_reports(after) or (StepEvent(ASSIGNED, after.uid),)
 
 
 def _progress(ds: DataSet) -> DataSet:
@@ -243,11 +244,23 @@ def _progress(ds: DataSet) -> DataSet:
     return item.drop(*(tag for tag in item if tag not in tags))
 
 
-def _assignment(ds: DataSet) -> DataSet:
-    told = {"ScheduledStationNameCodeSequence": ds.get("ScheduledStationNameCodeSequence")}
-    for human in ds.all("ScheduledHumanPerformersSequence")[:1]:
-        told |= {word: human.get(word) for word in ("HumanPerformerCodeSequence", "HumanPerformerOrganization")}
-    return DataSet(told)
+def assigned_reports(step: Workitem) -> tuple[StepEvent, ...]:
+    """Report to whom a step is assigned: one for each person, as such a report names one; none where it is to nobody.
+
+    Examples
+    --------
+    >>> person = {"HumanPerformerOrganization": "CT"}
+    >>> step = DataSet(ProcedureStepState="SCHEDULED", ScheduledHumanPerformersSequence=[person])
+    >>> [event.data.HumanPerformerOrganization for event in assigned_reports(Workitem("2.25.1", step))]
+    ['CT']
+    """
+    stations = step.dataset.all(_STATIONS)
+    told = {_STATIONS: stations} if stations else {}
+    people = step.dataset.all(_PEOPLE) or ((DataSet(),) if stations else ())
+    return tuple(
+        StepEvent(ASSIGNED, step.uid, DataSet(told | {word: person[word] for word in _PERSON if person.get(word)}))
+        for person in people
+    )
 
 
 def status_report(scp_status: str, preserved: bool, receivers: tuple[str, ...]) -> StepEvent:

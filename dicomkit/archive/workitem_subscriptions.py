@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from dicomkit.archive.workitem_rules import WorkitemError
 from dicomkit.archive.workitem_states import Workitem, state_report
-from dicomkit.archive.workitem_tables import WorkitemTables
+from dicomkit.archive.workitem_tables import RESOURCE_LIMITATION, Subscription, WorkitemTables
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.objects.procedure_step_event import StepEvent
 from dicomkit.query import Keys, Query, matcher
-from dicomkit.standard.procedure_steps import WITH_LOCK, WITHOUT_LOCK, subscription_after
+from dicomkit.standard.procedure_steps import FILTERED, GLOBAL, WITH_LOCK, WITHOUT_LOCK, subscription_after
 
 
 def to_subscribers(tables: WorkitemTables, uid: str, events: Iterable[StepEvent]) -> list[StepEvent]:
@@ -48,3 +49,48 @@ def move_all(tables: WorkitemTables, event: str, ae: str, keys: Keys) -> list[St
         if step is None or test(step.dataset):
             events += move(tables, event, ae, uid, before, step)
     return events
+
+
+def subscribe(tables: WorkitemTables, asked: Subscription, most: int, most_bytes: int) -> list[StepEvent]:
+    """Subscribe somebody to a step or to all, and give the initial reports.
+
+    Parameters
+    ----------
+    most, most_bytes
+        How many may be subscribed, and how large a filter may be.
+
+    Raises
+    ------
+    WorkitemError
+        When the step isn't there, or there are too many subscribers.
+    """
+    known = tables.subscribers()
+    if asked.ae not in known and len(known) >= most:
+        raise WorkitemError(f"there are {most} subscribers", status=RESOURCE_LIMITATION)
+    how = WITH_LOCK if asked.lock else WITHOUT_LOCK
+    if asked.uid in (GLOBAL, FILTERED):
+        tables.subscribe_to_all(asked, most_bytes)
+        return move_all(tables, f"subscribe global {how}", asked.ae, asked.keys)
+    step = tables.known(asked.uid, "N-ACTION")
+    return move(tables, f"subscribe specific {how}", asked.ae, asked.uid, tables.state_of(asked.ae, asked.uid), step)
+
+
+def unsubscribe(tables: WorkitemTables, uid: str, ae: str) -> None:
+    """Tell somebody no more of a step, or of all that there are and will be.
+
+    Raises
+    ------
+    WorkitemError
+        When the step isn't there.
+    """
+    if uid not in (GLOBAL, FILTERED):
+        step = tables.known(uid, "N-ACTION")
+        move(tables, "unsubscribe specific", ae, uid, tables.state_of(ae, uid), step)
+        return
+    there = [one for one in tables.subscriptions_to_all() if one.ae == ae]
+    for one in there:
+        if uid in (GLOBAL, one.uid):
+            tables.unsubscribe_from_all(ae, one.uid)
+    filters = [one.keys for one in there if one.uid == uid == FILTERED]
+    if uid == GLOBAL or filters:
+        move_all(tables, "unsubscribe global", ae, filters[0] if filters else Keys())

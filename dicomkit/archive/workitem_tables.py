@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicomkit.archive.workitem_rules import WorkitemError
-from dicomkit.archive.workitem_states import Workitem
+from dicomkit.archive.workitem_states import UNKNOWN_STEP, Workitem, failure
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.encoding.writer import to_bytes
 from dicomkit.files.read import read
 from dicomkit.query import Key, Keys
-from dicomkit.standard.procedure_steps import NOT_SUBSCRIBED, WITH_LOCK, WITHOUT_LOCK
+from dicomkit.standard.procedure_steps import FINAL_STATES, NOT_SUBSCRIBED, WITH_LOCK, WITHOUT_LOCK
 from dicomkit.values.transfer_syntax import EXPLICIT_VR_LITTLE_ENDIAN
 
 RESOURCE_LIMITATION = 0x0213
@@ -122,16 +122,49 @@ class WorkitemTables:
         found = self._rows("SELECT uid, data, transaction_uid FROM steps WHERE uid = ?", uid)
         return _step(*found[0]) if found else None
 
-    def put(self, step: Workitem, ended: float | None) -> int:
-        """Write a step, new or not, and return its size."""
+    def known(self, uid: str, operation: str) -> Workitem:
+        """Return a step.
+
+        Raises
+        ------
+        WorkitemError
+            When it isn't there, with the status of the operation that asks for it.
+        """
+        step = self.get(uid)
+        if step is None:
+            raise failure(UNKNOWN_STEP, operation)
+        return step
+
+    def put(self, step: Workitem, now: float, most_bytes: int) -> None:
+        """Write a step, new or not.
+
+        Raises
+        ------
+        WorkitemError
+            When it is larger than a step may be.
+        """
         data = to_bytes(step.dataset, EXPLICIT_VR_LITTLE_ENDIAN)
+        if len(data) > most_bytes:
+            raise WorkitemError(f"a step of more than {most_bytes} bytes", status=RESOURCE_LIMITATION)
         self._do(
             "INSERT INTO steps (uid, state, transaction_uid, ended, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT (uid) "
             "DO UPDATE SET state = excluded.state, transaction_uid = excluded.transaction_uid, "
             "ended = excluded.ended, data = excluded.data",
-            *(step.uid, step.state, step.transaction_uid, ended, data),
+            *(step.uid, step.state, step.transaction_uid, now if step.state in FINAL_STATES else None, data),
         )
-        return len(data)
+
+    def make_room(self, before: float, most: int) -> None:
+        """Remove steps that ended before a moment, and where there are still too many those that ended first.
+
+        Raises
+        ------
+        WorkitemError
+            When there is no room for another step nevertheless.
+        """
+        self.delete(self.expired(before))
+        over = self.count() + 1 - most
+        if over > 0 and self.delete(self.ended_first(over)) < over:
+            raise WorkitemError(f"there are {most} steps, and no more", status=RESOURCE_LIMITATION)
 
     def delete(self, uids: Iterable[str]) -> int:
         """Remove steps and the subscriptions to them, and return how many there were."""
@@ -220,7 +253,7 @@ class WorkitemTables:
         rows = self._rows("SELECT ae FROM subscriptions UNION SELECT ae FROM subscriptions_to_all ORDER BY ae")
         return tuple(ae for (ae,) in rows)
 
-    def _rows(self, sql: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]
+    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with _telling():
             return self._db.execute(sql, values).fetchall()
 

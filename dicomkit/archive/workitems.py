@@ -5,34 +5,26 @@ It knows neither DIMSE nor HTTP: a provider of either asks it, and delivers the 
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from dicomkit.archive import workitem_states as states
+from dicomkit.archive.workitem_listeners import Listener, Listeners
 from dicomkit.archive.workitem_rules import WorkitemError, new_step
 from dicomkit.archive.workitem_search import matching, only_allowed
-from dicomkit.archive.workitem_states import INVALID_ARGUMENT, UNKNOWN_STEP, Outcome, Workitem, failure
-from dicomkit.archive.workitem_subscriptions import move, move_all, subscribed_to_all, to_subscribers
-from dicomkit.archive.workitem_tables import RESOURCE_LIMITATION, Subscription, WorkitemTables
+from dicomkit.archive.workitem_states import INVALID_ARGUMENT, Outcome, Workitem, failure
+from dicomkit.archive.workitem_subscriptions import move, subscribe, subscribed_to_all, to_subscribers, unsubscribe
+from dicomkit.archive.workitem_tables import Subscription, WorkitemTables
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.objects.procedure_step_event import StepEvent
 from dicomkit.query import Keys, Query, query, response
-from dicomkit.standard.procedure_steps import (
-    FILTERED,
-    FINAL_STATES,
-    GLOBAL,
-    IN_PROGRESS,
-    WITH_LOCK,
-    WITHOUT_LOCK,
-    transition,
-)
+from dicomkit.standard.procedure_steps import FILTERED, GLOBAL, IN_PROGRESS, transition
 from dicomkit.values.uid import UID, new_uid
 
 if TYPE_CHECKING:
@@ -46,7 +38,6 @@ _COLUMNS = (
     *("ProcedureStepLabel", "ProcedureStepState", "ScheduledProcedureStepPriority", "PatientName", "PatientID"),
     *("ScheduledProcedureStepStartDateTime", "InputReadinessState", "WorklistLabel", "SOPInstanceUID"),
 )
-Listener: TypeAlias = Callable[[tuple[StepEvent, ...]], object]
 
 
 class Workitems:
@@ -104,7 +95,7 @@ class Workitems:
         self._cancels, self._clock = cancels, clock
         self._tables, self._in_a_file = WorkitemTables(path), path is not None
         self._lock = threading.RLock()
-        self._listeners: list[Listener] = []
+        self._listeners = Listeners()
 
     # ---- requests --------------------------------------------------------------------------------------------------
 
@@ -134,10 +125,11 @@ class Workitems:
                 raise WorkitemError("there is such a step already", status=found.status)
             ds, code = new_step(step, name, now, worklist=self.worklist)
             made = Workitem(name, ds)
-            self._make_room(now)
+            self._tables.make_room(now.timestamp() - self.keep, self.most)
             self._write(made, now)
             for ae, how in sorted(subscribed_to_all(self._tables, ds).items()):
                 events += move(self._tables, f"create, global {how}", ae, name, "null", made)
+                events += [replace(event, receivers=(ae,)) for event in states.assigned_reports(made)]
         return Outcome(name, code, tuple(events))
 
     def get(self, uid: str) -> DataSet:
@@ -148,7 +140,8 @@ class Workitems:
         WorkitemError
             When it isn't there.
         """
-        return self._known(uid, "N-GET").dataset
+        with self._lock:
+            return self._tables.known(uid, "N-GET").dataset
 
     def set(self, uid: str, changes: DataSet) -> Outcome:
         """Change a step (N-SET, PS3.4 CC.2.6); the changes hold the Transaction UID where it is in progress.
@@ -240,20 +233,12 @@ class Workitems:
             When the step isn't there, the filter asks for nothing, or there are too many subscribers.
         """
         granted = lock and self.deletion_locks
-        how = WITH_LOCK if granted else WITHOUT_LOCK
         asked = Keys() if keys is None or uid != FILTERED else only_allowed(keys).keys
         if uid == FILTERED and not asked:
             raise WorkitemError("a filter asks for something", status=INVALID_ARGUMENT)
         with self._transaction() as events:
-            known = self._tables.subscribers()
-            if ae not in known and len(known) >= self.most_subscribers:
-                raise WorkitemError(f"there are {self.most_subscribers} subscribers", status=RESOURCE_LIMITATION)
-            if uid in (GLOBAL, FILTERED):
-                self._tables.subscribe_to_all(Subscription(ae, uid, granted, asked), self.most_bytes)
-                events += move_all(self._tables, f"subscribe global {how}", ae, asked)
-            else:
-                step = self._known(uid, "N-ACTION")
-                events += move(self._tables, f"subscribe specific {how}", ae, uid, self._tables.state_of(ae, uid), step)
+            wanted = Subscription(ae, uid, granted, asked)
+            events += subscribe(self._tables, wanted, self.most_subscribers, self.most_bytes)
         return Outcome(uid, LOCK_NOT_GRANTED if lock and not granted else 0, tuple(events))
 
     def unsubscribe(self, uid: str, ae: str) -> Outcome:
@@ -265,17 +250,7 @@ class Workitems:
             When the step isn't there.
         """
         with self._transaction():
-            if uid in (GLOBAL, FILTERED):
-                there = [one for one in self._tables.subscriptions_to_all() if one.ae == ae]
-                for one in there:
-                    if uid in (GLOBAL, one.uid):
-                        self._tables.unsubscribe_from_all(ae, one.uid)
-                filters = [one.keys for one in there if one.uid == uid == FILTERED]
-                if uid == GLOBAL or filters:
-                    move_all(self._tables, "unsubscribe global", ae, filters[0] if filters else Keys())
-            else:
-                step = self._known(uid, "N-ACTION")
-                move(self._tables, "unsubscribe specific", ae, uid, self._tables.state_of(ae, uid), step)
+            unsubscribe(self._tables, uid, ae)
         return Outcome(uid)
 
     def suspend(self, uid: str, ae: str) -> Outcome:
@@ -288,7 +263,7 @@ class Workitems:
         """
         with self._transaction():
             if uid not in (GLOBAL, FILTERED):
-                self._known(uid, "N-ACTION")
+                self._tables.known(uid, "N-ACTION")
                 raise failure(NOT_APPROPRIATE, "N-ACTION")
             self._tables.unsubscribe_from_all(ae, uid)
         return Outcome(uid)
@@ -329,7 +304,7 @@ class Workitems:
             When it isn't there, or somebody has a deletion lock.
         """
         with self._transaction():
-            self._known(uid, "N-GET")
+            self._tables.known(uid, "N-GET")
             if any(one.lock for one in self.subscriptions(uid)):
                 raise WorkitemError("somebody has a deletion lock on the step", hint="let them unsubscribe first")
             self._tables.delete([uid])
@@ -370,14 +345,7 @@ class Workitems:
 
         The listener has to be quick, and may not ask for anything itself.
         """
-        with self._lock:
-            self._listeners.append(listener)
-
-        def end() -> None:
-            with self._lock, suppress(ValueError):
-                self._listeners.remove(listener)
-
-        return end
+        return self._listeners.add(listener)
 
     def close(self) -> None:
         """Close the file."""
@@ -416,24 +384,10 @@ class Workitems:
             with self._tables.transaction():
                 yield events
             if events:
-                for listener in tuple(self._listeners):
-                    try:
-                        listener(tuple(events))
-                    except Exception:
-                        logging.getLogger("dicomkit.archive").exception("a listener to a worklist failed")
-
-    def _known(self, uid: str, operation: str) -> Workitem:
-        with self._lock:
-            step = self._tables.get(uid)
-        if step is None:
-            raise failure(UNKNOWN_STEP, operation)
-        return step
+                self._listeners.tell(tuple(events))
 
     def _write(self, step: Workitem, now: datetime) -> None:
-        ended = now.timestamp() if step.state in FINAL_STATES else None
-        size = self._tables.put(step, ended)
-        if size > self.most_bytes:
-            raise WorkitemError(f"a step of more than {self.most_bytes} bytes", status=RESOURCE_LIMITATION)
+        self._tables.put(step, now.timestamp(), self.most_bytes)
 
     def _pass(self, passed: Sequence[Workitem], now: datetime) -> list[StepEvent]:
         """Write the last of the states that a step goes through, and say what is reported of each."""
@@ -443,9 +397,3 @@ class Workitems:
         if passed:
             self._write(passed[-1], now)
         return events
-
-    def _make_room(self, now: datetime) -> None:
-        self._tables.delete(self._tables.expired(now.timestamp() - self.keep))
-        over = self._tables.count() + 1 - self.most
-        if over > 0 and self._tables.delete(self._tables.ended_first(over)) < over:
-            raise WorkitemError(f"there are {self.most} steps, and no more", status=RESOURCE_LIMITATION)

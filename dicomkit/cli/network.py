@@ -18,7 +18,7 @@ from dicomkit.errors import DicomError, QueryError, ValueFormatError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dicomkit.dimse.retrieve import Retrieval
+    from dicomkit.dimse.retrieval import Retrieval
     from dicomkit.query import Query
 
 _UNIQUE = {

@@ -6,13 +6,14 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dicomkit as dk
 from dicomkit.cli.network_arguments import with_certificates
 from dicomkit.cli.peers import destination_of, server_tls
+from dicomkit.cli.stopping import Stopping, stopping
 
 if TYPE_CHECKING:
     from dicomkit.dimse.normalized_provider import Service
@@ -56,7 +57,14 @@ def add_serve(commands: Any) -> None:
 
 
 def serve(arguments: Namespace) -> Iterator[str]:
-    """Serve the archive in a folder until Ctrl-C."""
+    """Serve the archive in a folder until Ctrl-C or SIGTERM."""
+    with stopping() as stop:
+        with suppress(KeyboardInterrupt):  # it can only come before there is a server
+            yield from _serve(arguments, stop)
+        yield "stopped"
+
+
+def _serve(arguments: Namespace, stop: Stopping) -> Iterator[str]:
     accept: dict[str, Any] = {}
     if arguments.allow:
         accept["accept"] = dk.dimse.policies.calling(arguments.allow)
@@ -86,13 +94,10 @@ def serve(arguments: Namespace) -> Iterator[str]:
         if arguments.take_in:
             taken = archive.take_in(arguments.take_in)
             yield f"{taken:,} instances taken in"
+        stop.hold()
         yield f"serving {arguments.folder} as {server.ae} on {server.host}:{server.port}; Ctrl-C ends it"
         sys.stdout.flush()
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            yield "stopped"
+        stop.wait()
 
 
 def _services(

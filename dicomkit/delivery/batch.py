@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from dicomkit.delivery.destination import Destination, Settled
+from dicomkit.delivery.destination import Awaited, Destination, Settled
 from dicomkit.delivery.queue_entry import Entry
 from dicomkit.delivery.routes import Commitment, Route
 from dicomkit.dimse.commitment import commit
@@ -32,6 +32,9 @@ _CLASS_NOT_SUPPORTED = 0x0122
 _TO_SEND_AGAIN = (0x0110, 0x0112)
 """Why an instance isn't kept, where it is kept once it is sent again: the peer failed, or hasn't got it."""
 _NO_TRANSACTION = "-"
+_UNTOLD = "the peer has not told in time whether it keeps it"
+_HELD_OPEN = 0.2
+"""Seconds in which a report may come over the association that asked for it, where it can come over a new one, too."""
 _MOST_UNCONFIRMED = 10_000
 
 
@@ -52,8 +55,7 @@ def send_batch(own: Destination, entries: Sequence[Entry]) -> Generator[Step, An
     """Send what was claimed to the first peer that can be reached; give the last error where something is left."""
     own.took(entries)
     try:
-        error: NetworkError | None = yield from own.keeping(_send(own, entries))
-        return error
+        return (yield from _send(own, entries))
     finally:
         own.give_back()
 
@@ -80,7 +82,7 @@ def _send(own: Destination, entries: Sequence[Entry]) -> Generator[Step, Any, Ne
                 continue
             break
         failures.append((str(peer), error))
-        own.resting[candidate.peer] = own.clock() + REST
+        own.resting[candidate.peer] = own.timer() + REST
         if own.on_event is not None and number + 1 < len(candidates):
             told = {"error": error, "destination": own.name}
             own.on_event(Event("failover", "warning", "operation", str(peer), data=told))
@@ -204,7 +206,10 @@ def _key(peer: str, entry: Entry) -> tuple[Any, ...]:
 
 
 def _confirm(own: Destination, target: Target, how: Commitment, sent: Sequence[Settled]) -> Operation:
-    """Ask a peer to keep what it was sent; what it hasn't is sent again, of what it hasn't told it is asked again."""
+    """Ask a peer to keep what it was sent; what it hasn't is sent again, of what it hasn't told it is asked again.
+
+    Where its report can come over a new association, more is sent until it does.
+    """
     waiting = {Reference(one.entry.sop_class_uid, one.entry.sop_instance_uid): one for one in sent}
     for uid in {own.unconfirmed.pop(_key(one.peer, one.entry), "") for one in sent}:
         result = own.ledger.result(uid)  # which came after we had stopped waiting
@@ -212,21 +217,46 @@ def _confirm(own: Destination, target: Target, how: Commitment, sent: Sequence[S
             yield from _settle_told(own, waiting, result)
     if not waiting:
         return
+    listens = how.port is not None
     try:
         told: Told = yield from commit(
             target,
             list(waiting),
-            wait=how.wait,
-            listening=how.port is not None,
+            wait=min(how.wait, _HELD_OPEN) if listens else how.wait,
+            listening=listens,
             ledger=own.ledger,
             on_event=own.on_event,
         )
     except NetworkError as error:
-        uid, why = _NO_TRANSACTION, error
+        yield from _settle_untold(own, waiting, _NO_TRANSACTION, error)
+        return
+    yield from _settle_told(own, waiting, told)
+    if waiting and listens:
+        own.awaiting.append(Awaited(told.transaction_uid, own.timer() + how.wait, waiting))
     else:
-        yield from _settle_told(own, waiting, told)
-        uid = told.transaction_uid
-        why = NetworkError("the peer has not told in time whether it keeps it", category="transient")
+        yield from _settle_untold(own, waiting, told.transaction_uid, NetworkError(_UNTOLD, category="transient"))
+
+
+def settle_awaited(own: Destination) -> Operation:
+    """Settle what peers have told of by now, and what they haven't told of in time; tell whether there was any."""
+    before = len(own.awaiting)
+    for one in own.awaiting[:]:
+        told = own.ledger.result(one.transaction_uid)
+        if told is None and own.timer() < one.until:
+            continue
+        if told is not None:
+            yield from _settle_told(own, one.waiting, told)
+        why = NetworkError(_UNTOLD, category="transient")
+        yield from _settle_untold(own, one.waiting, one.transaction_uid, why)
+        own.awaiting.remove(one)
+    if len(own.awaiting) == before:
+        return False
+    yield Offload(own.flush)
+    return True
+
+
+def _settle_untold(own: Destination, waiting: dict[Reference, Settled], uid: str, why: NetworkError) -> Operation:
+    """Settle what a peer hasn't told of, so that it is asked again."""
     if len(own.unconfirmed) > _MOST_UNCONFIRMED:
         own.unconfirmed.clear()
     for one in waiting.values():

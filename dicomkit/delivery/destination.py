@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import SystemRandom
-from typing import Any
+from typing import Any, NamedTuple
 
 from dicomkit.delivery.failover import Candidate, order
 from dicomkit.delivery.queue import Queue
 from dicomkit.delivery.queue_entry import Entry
 from dicomkit.delivery.routes import Route
 from dicomkit.dimse.commitment import MemoryLedger
+from dicomkit.dimse.commitments import Reference
 from dicomkit.dimse.pool import Target
 from dicomkit.dimse.steps import Emit, Offload, Operation
 from dicomkit.dimse.store_report import Outcome
@@ -59,6 +61,14 @@ class Settled:
         return self.error is None
 
 
+class Awaited(NamedTuple):
+    """Instances that a peer was asked to keep, and hasn't told of yet: the transaction, and until when to wait."""
+
+    transaction_uid: str
+    until: float
+    waiting: dict[Reference, Settled]
+
+
 @dataclass(slots=True, eq=False)
 class Destination:
     """One destination of a queue, as one association after the other serves it.
@@ -66,9 +76,11 @@ class Destination:
     Attributes
     ----------
     resting
-        Until when a peer that failed is tried after the others.
+        Until when, by the timer, a peer that failed is tried after the others.
     ledger
         The commitments that are waited for.
+    awaiting
+        What peers were asked to keep, and have time to tell of while more is sent.
     unconfirmed
         The transaction in which a peer was asked to keep what it was sent, and hasn't told yet whether it does.
     delivered
@@ -83,12 +95,18 @@ class Destination:
     on_event: OnEvent | None = None
     resting: dict[Target, float] = field(default_factory=dict)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    awaiting: list[Awaited] = field(default_factory=list)
     unconfirmed: dict[tuple[Any, ...], str] = field(default_factory=dict)
     delivered: int = 0
     _turn: int = field(default_factory=lambda: SystemRandom().randrange(1 << 16))
     _claimed: dict[int, Entry] = field(default_factory=dict)
     _done: list[Entry] = field(default_factory=list)
     _renewed: float = 0.0
+
+    @property
+    def timer(self) -> Callable[[], float]:
+        """What tells how long something takes, whoever sets the clock."""
+        return time.monotonic if self.clock is time.time else self.clock
 
     @property
     def opens(self) -> float:
@@ -108,7 +126,7 @@ class Destination:
         """Return the peers in the order in which they are tried: those that failed a moment ago after the others."""
         self._turn += 1
         ordered = order(self.route.candidates, self.route.strategy, self._turn)
-        return sorted(ordered, key=lambda one: self.resting.get(one.peer, 0.0) > self.clock())
+        return sorted(ordered, key=lambda one: self.resting.get(one.peer, -math.inf) > self.timer())
 
     def later(self, entry: Entry, error: DicomError, *, patient: bool = False) -> float | None:
         """Return when an entry is tried again; None where it is a dead letter, which one is not that may wait."""
@@ -122,15 +140,17 @@ class Destination:
 
     def took(self, entries: Sequence[Entry]) -> None:
         """Remember what was claimed, until it is written down what became of it."""
-        self._claimed = {entry.id: entry for entry in entries}
-        self._renewed = self.clock()
+        if not self._claimed:
+            self._renewed = self.clock()
+        self._claimed |= {entry.id: entry for entry in entries}
 
     def give_back(self) -> None:
-        """Write down what was delivered, and let others have what is claimed and wasn't settled."""
+        """Write down what was delivered, and let others have what is claimed and neither settled nor awaited."""
         try:
-            self._flush()
+            self.flush()
         finally:
-            left, self._claimed = list(self._claimed.values()), {}
+            awaited = {one.entry.id for each in self.awaiting for one in each.waiting.values()}
+            left = [self._claimed.pop(id) for id in list(self._claimed) if id not in awaited]
             if left:
                 self.queue.release(left)
 
@@ -140,13 +160,14 @@ class Destination:
             self.delivered += 1
             self._done.append(settled.entry)
             if len(self._done) >= _AT_ONCE:
-                yield Offload(self._flush)
+                yield Offload(self.flush)
         else:
             yield Offload(partial(self.queue.failed, settled.entry, settled.error, retry_at=settled.retry_at))
             self._claimed.pop(settled.entry.id, None)
         yield Emit(settled)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write down what was delivered."""
         done = self._done[:]
         if done:
             self.queue.delivered(done)
@@ -164,7 +185,7 @@ class Destination:
                 value = error = None
                 try:
                     value = yield step
-                    if self.clock() - self._renewed > LEASE / 3:
+                    if self._claimed and abs(self.clock() - self._renewed) > LEASE / 3:
                         self._renewed = self.clock()
                         yield Offload(partial(self.queue.renew, list(self._claimed.values()), LEASE))
                 except Exception as caught:

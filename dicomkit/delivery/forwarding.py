@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dicomkit.delivery.batch import send_batch
+from dicomkit.delivery.batch import send_batch, settle_awaited
 from dicomkit.delivery.destination import LEASE, Destination
 from dicomkit.delivery.queue import Queue
 from dicomkit.delivery.queue_entry import Entry
@@ -25,6 +25,9 @@ from dicomkit.net.retry import RetryHistory
 LOOK_AGAIN = 1.0
 """Seconds after which to look whether others have put something in, or it is to end."""
 _SOONEST = 0.02
+_LOOK_FOR_REPORTS = 0.05
+_MOST_AWAITED = 100
+"""How many batches may wait for reports of commitment before no more is sent."""
 _REMEMBERED = 100
 """How many attempts to reach a peer are remembered."""
 
@@ -90,12 +93,24 @@ def forward(
 
 
 def _forward_to_all(destinations: list[Destination], *, forever: bool) -> Operation:
-    operations = [_forward_to(destination, forever=forever) for destination in destinations]
+    operations = [own.keeping(_forward_to_the_end(own, forever=forever)) for own in destinations]
     if len(operations) == 1:
         errors = [(yield from operations[0])]
     else:
         errors = yield Together(operations)
     return {own.name: error for own, error in zip(destinations, errors, strict=True) if error is not None}
+
+
+def _forward_to_the_end(own: Destination, *, forever: bool) -> Generator[Step, Any, NetworkError | None]:
+    """Send what waits for a destination, and wait for what its peers have to tell of it."""
+    try:
+        error = yield from _forward_to(own, forever=forever)
+        while own.awaiting:
+            yield from _look_for_reports(own)
+        return error
+    finally:
+        own.awaiting.clear()
+        own.give_back()
 
 
 def _forward_to(own: Destination, *, forever: bool) -> Generator[Step, Any, NetworkError | None]:
@@ -105,10 +120,15 @@ def _forward_to(own: Destination, *, forever: bool) -> Generator[Step, Any, Netw
         patience = replace(patience, attempts=None, timeout=None, on=lambda _: True)
     claim = partial(own.queue.claim, own.route.batch, destinations=own.name, lease=LEASE)
     history, failed = RetryHistory(), 0
-    began = own.clock()
+    began = own.timer()
     while not own.cancelled():
+        yield from settle_awaited(own)
         opens = own.opens
-        entries: list[Entry] = [] if opens else (yield Offload(claim, undo=own.queue.release))
+        held = opens or len(own.awaiting) >= _MOST_AWAITED
+        entries: list[Entry] = [] if held else (yield Offload(claim, undo=own.queue.release))
+        if own.awaiting and not entries:
+            yield from _look_for_reports(own)
+            continue
         if not entries:
             due = yield Offload(partial(own.queue.next_time, destinations=own.name))
             if due is None and not forever:
@@ -119,16 +139,24 @@ def _forward_to(own: Destination, *, forever: bool) -> Generator[Step, Any, Netw
         before = own.delivered
         error = yield from send_batch(own, entries)
         if error is None or own.delivered > before:
-            history, failed, began = RetryHistory(), 0, own.clock()
+            history, failed, began = RetryHistory(), 0, own.timer()
             continue
         failed += 1
-        seconds = patience.wait_after(error, failed, own.clock() - began)
+        seconds = patience.wait_after(error, failed, own.timer() - began)
         if seconds is None:
             error.history = history
             return error
         history = followed(RetryHistory(history[-_REMEMBERED:]), error, seconds, own.on_event, own.name)
         yield from _pause(own, seconds)
     return None
+
+
+def _look_for_reports(own: Destination) -> Operation:
+    """Let time pass until a peer tells something, or there may be more to send."""
+    seconds = LOOK_AGAIN
+    while seconds > 0 and not (yield from settle_awaited(own)):
+        yield Sleep(_LOOK_FOR_REPORTS)
+        seconds -= _LOOK_FOR_REPORTS
 
 
 def _pause(own: Destination, seconds: float) -> Operation:

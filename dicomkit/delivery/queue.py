@@ -198,7 +198,7 @@ class Queue(QueueControl):
         if most < 1:
             raise ValueFormatError(f"{most} entries can't be claimed", hint="1 or more")
         _check_lease(lease)
-        now = self._clock()
+        now = self._heed_clock()
         with self._database.writing() as connection:
             found: list[tuple[int, int]] = []
             for number in self._open(connection, destinations):
@@ -304,6 +304,7 @@ class Queue(QueueControl):
 
         Whoever waits for it looks again now and then, since others may put something in.
         """
+        self._heed_clock()
         with self._database.reading() as connection:
             times = []
             for number in self._open(connection, destinations):

@@ -64,10 +64,11 @@ class QueueContents:
             ]
             return kept[:limit]
         places = ", ".join("?" * len(numbers))
-        statement, values = f"SELECT {COLUMNS} {_FROM} WHERE state IN ({places})", [*numbers]
+        statement = f"SELECT {COLUMNS} {_FROM} WHERE state IN ({places})"
+        values: list[int | str] = [*numbers]
         if destination is not None:
             statement += " AND destinations.name = ?"
-            values.append(destination)  # type: ignore[arg-type]
+            values.append(destination)
         statement += " ORDER BY entries.id LIMIT ?"
         with self._database.reading() as connection:
             rows = connection.execute(statement, (*values, -1 if limit is None else limit)).fetchall()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, get_args
@@ -10,7 +11,7 @@ from dicomkit.delivery.queue_contents import QueueContents, state_numbers
 from dicomkit.delivery.queue_owner import is_gone, new_owner
 from dicomkit.delivery.queue_put import is_text
 from dicomkit.delivery.queue_spool import orphans, remove
-from dicomkit.delivery.queue_tables import CONDITIONS, DEAD, DEFERRED, settings_of
+from dicomkit.delivery.queue_tables import CONDITIONS, DEAD, DEFERRED, EARLIEST, settings_of
 from dicomkit.errors import ValueFormatError
 from dicomkit.net.errors import Category
 
@@ -23,6 +24,11 @@ _MOST_KEPT = 1 << 31
 _FORGET_OLD = f"DELETE FROM entries WHERE state = 4 AND destination = ? AND {DUE} < ?"
 _FORGET_MORE = """DELETE FROM entries WHERE id IN (SELECT id FROM entries
     WHERE state = 4 AND destination = ? AND due > 0 ORDER BY due DESC, id DESC LIMIT -1 OFFSET ?)"""
+_SET_BACK = 60.0
+"""Seconds by which clocks of several hosts may differ; by more they were set."""
+_WAIT_NO_LONGER = """UPDATE entries SET due = max(due - updated + ?1, ?2), updated = ?1
+    WHERE state = 1 AND due > 0 AND attempts > 0 AND updated > ?1 + ?3"""
+"""What failed under a clock that was set back since is due as many seconds from now as it was to wait."""
 _KEEP = "UPDATE settings SET keep_days = coalesce(?, keep_days), keep_count = coalesce(?, keep_count)"
 
 
@@ -47,12 +53,13 @@ class QueueControl(QueueContents):
                 raise ValueFormatError(f"entries can't be kept for {keep_days} days, {keep_count} of them")
         super().__init__(path)
         self.owner = new_owner()
-        self._clock = clock
+        self._clock, self._latest = clock, -math.inf
         if keep_days is not None or keep_count is not None:
             with self._database.writing(durable=True) as connection:
                 connection.execute(_KEEP, (keep_days, keep_count))
         self._unpruned = 0
         self._recover()
+        self._heed_clock()
         self._sweep()
         self.prune()
 
@@ -178,6 +185,15 @@ class QueueControl(QueueContents):
         for owner in owners:
             if owner is None or is_gone(str(owner)):
                 self._give_back(owner)
+
+    def _heed_clock(self) -> float:
+        """Tell the time; where the clock was set back, see to it that nothing waits for the time that it showed."""
+        now = self._clock()
+        if self._latest == -math.inf or now < self._latest - _SET_BACK:
+            with self._database.writing() as connection:
+                connection.execute(_WAIT_NO_LONGER, (now, EARLIEST, _SET_BACK))
+        self._latest = now
+        return now
 
     def _give_back(self, owner: str | None) -> None:
         with self._database.writing() as connection:

@@ -211,6 +211,8 @@ class Database:
 
     def _own(self) -> None:
         """Make sure that the connection is this process's: one that comes by a fork may be neither used nor closed."""
+        if self._closed:
+            raise QueueError("the queue is closed", path=self.path)
         if os.getpid() != self._process:
             self._inherited.append(self._connection)
             self._connect()
@@ -221,9 +223,10 @@ class Database:
         return not self._closed and os.getpid() == self._process
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, once no other thread uses it."""
         if os.getpid() == self._process:
-            self._connection.close()
+            with self._lock:
+                self._connection.close()
         self._closed = True
 
 

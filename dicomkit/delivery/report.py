@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple
 
+from dicomkit.dimse.listed import Listed
+from dicomkit.display.columns import filled_columns
 from dicomkit.display.html import table
 from dicomkit.display.text import table_text
 from dicomkit.errors import DicomError
@@ -69,7 +70,7 @@ class Delivery(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryReport(Sequence[Delivery]):
+class DeliveryReport(Listed[Delivery]):
     """What became of each instance of a delivery, and what ended it early if something did.
 
     Examples
@@ -88,18 +89,9 @@ class DeliveryReport(Sequence[Delivery]):
     seconds: float
     ended_by: DicomError | None = None
 
-    @overload
-    def __getitem__(self, index: int) -> Delivery: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Delivery, ...]: ...
-    def __getitem__(self, index: int | slice) -> Delivery | tuple[Delivery, ...]:
-        return self.deliveries[index]
-
-    def __len__(self) -> int:
-        return len(self.deliveries)
-
-    def __iter__(self) -> Iterator[Delivery]:
-        return iter(self.deliveries)
+    @property
+    def _listed(self) -> tuple[Delivery, ...]:
+        return self.deliveries
 
     def of(self, *kinds: str) -> tuple[Delivery, ...]:
         """Return those of some kinds: ``"delivered"``, ``"dead"``, ``"waiting"``, ``"cleared"``, ``"refused"``."""
@@ -169,8 +161,7 @@ class DeliveryReport(Sequence[Delivery]):
             ]
             for one in sorted(self.deliveries, key=lambda delivery: delivery.kind == "delivered")
         ]
-        filled = [number for number in range(len(_SHOWN_COLUMNS)) if any(row[number] for row in rows)]
-        return [_SHOWN_COLUMNS[number] for number in filled], [[row[number] for number in filled] for row in rows]
+        return filled_columns(_SHOWN_COLUMNS, rows)
 
 
 def _class_name(uid: str) -> str:

@@ -34,7 +34,15 @@ PATIENCE = Retry(attempts=6, first=1.0, longest=30.0)
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """That a peer has to commit to keep what it was sent, and how long to wait for its word; see `dicomkit.commit`."""
+    """That a peer has to commit to keep what it was sent, and how long to wait for its word; see `dicomkit.commit`.
+
+    Attributes
+    ----------
+    wait
+        Seconds from the request on. Where reports can come over new associations more is sent meanwhile.
+    host, port
+        Where to listen for these; None: nowhere.
+    """
 
     wait: float = 30.0
     host: str = "127.0.0.1"

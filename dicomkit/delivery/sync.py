@@ -12,6 +12,7 @@ from dicomkit.delivery.queue import Queue
 from dicomkit.delivery.report import DeliveryReport
 from dicomkit.delivery.routes import Route
 from dicomkit.dimse.blocking_driver import run
+from dicomkit.dimse.blocking_verbs import run_showing
 from dicomkit.net.errors import NetworkError
 
 if TYPE_CHECKING:
@@ -57,14 +58,7 @@ def deliver(
     >>> report.is_complete, archive
     (True, <MemoryArchive: 3 instances, 0.0 MB>)
     """
-    operation = _delivering.deliver(instances, to, **options)
-    if callable(progress):
-        report: DeliveryReport = run(operation, progress)
-    elif progress:
-        with _progress_bar() as advance:
-            report = run(operation, advance)
-    else:
-        report = run(operation)
+    report: DeliveryReport = run_showing(_delivering.deliver(instances, to, **options), progress, _progress_bar)
     return report
 
 

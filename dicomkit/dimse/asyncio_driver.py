@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import socket
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
+from dicomkit.dimse.asyncio_wire import StreamWire
 from dicomkit.dimse.steps import (
     Beside,
-    Buffer,
     Close,
     Emit,
     Offload,
@@ -28,126 +26,12 @@ from dicomkit.dimse.steps import (
     Together,
     Write,
 )
-from dicomkit.net.errors import ConnectionFailedError, NetworkError, PeerTimeoutError, connection_failed
+from dicomkit.net.errors import ConnectionFailedError, NetworkError, connection_failed
 from dicomkit.net.tls import Secure, check_pins
 
-_MOST_WAITING = 1 << 20
-"""How many bytes may wait to be read before the peer is held back."""
 _GRACE = 0.2
 """Seconds in which associations may end by themselves when their server is stopped."""
-_LOST = "lost the connection to"
-_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
-
-
-class StreamWire(asyncio.Protocol):
-    """A transport connection of an event loop, with the bytes that came and weren't read yet."""
-
-    def __init__(self) -> None:
-        self.remote = ""
-        self.server: StreamServer | None = None
-        self.transport: asyncio.Transport
-        self._waiting: deque[bytes] = deque()
-        self._size = 0
-        self._ended = False
-        self._error: Exception | None = None
-        self._fresh = False
-        self._more = asyncio.Event()
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._closed = asyncio.Event()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-        address = transport.get_extra_info("peername") or ("", 0)
-        self.remote = f"{address[0]}:{address[1]}"
-        self._sock = transport.get_extra_info("socket")
-        self._fresh = transport.get_extra_info("sslcontext") is not None
-
-    def data_received(self, data: bytes) -> None:
-        self._waiting.append(data)
-        self._size += len(data)
-        if self._size > _MOST_WAITING:
-            self.transport.pause_reading()
-        self._more.set()
-
-    def eof_received(self) -> bool:
-        self._ended = True
-        self._more.set()
-        return not self.transport.get_extra_info("sslcontext")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._ended, self._error = True, exc
-        for event in (self._more, self._writable, self._closed):
-            event.set()
-
-    def pause_writing(self) -> None:
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        self._writable.set()
-
-    async def read(self, timeout: float | None) -> bytes | None:
-        """Wait for bytes; none at the end."""
-        if not self._waiting and not self._ended:
-            if timeout == 0:
-                await asyncio.sleep(0)
-                if not self._waiting and not self._ended:
-                    return None
-            else:
-                self._acknowledge_at_once()
-                self._more.clear()
-                try:
-                    async with asyncio.timeout(timeout):
-                        await self._more.wait()
-                except TimeoutError:
-                    raise PeerTimeoutError(f"{self.remote} sent nothing for {timeout:g} s", waited=timeout) from None
-        if self._waiting:
-            data = self._waiting.popleft()
-            self._fresh = False
-            if self._size > _MOST_WAITING >= self._size - len(data):
-                self.transport.resume_reading()
-            self._size -= len(data)
-            return data
-        if self._fresh or isinstance(self._error, OSError):
-            error = self._error if isinstance(self._error, OSError) else ConnectionResetError("it was closed")
-            raise connection_failed(error, self.remote, doing=_LOST, fresh=self._fresh) from self._error
-        return b""
-
-    def _acknowledge_at_once(self) -> None:
-        if _QUICKACK is not None and self._sock is not None:
-            with suppress(OSError):
-                self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-
-    async def write(self, buffers: Sequence[Buffer], timeout: float | None) -> None:
-        """Write all of some buffers, and wait while too much of it is on its way."""
-        if self._ended and self.transport.is_closing():
-            raise ConnectionFailedError(f"{_LOST} {self.remote}")
-        self.transport.write(b"".join(buffers))
-        if not self._writable.is_set():
-            try:
-                async with asyncio.timeout(timeout):
-                    await self._writable.wait()
-            except TimeoutError:
-                raise PeerTimeoutError(f"{self.remote} took nothing for {timeout:g} s", waited=timeout) from None
-        if self._closed.is_set():
-            raise ConnectionFailedError(f"{_LOST} {self.remote}")
-
-    async def close(self, linger: float) -> None:
-        """Close the connection; what was written arrives where the peer reads it within ``linger`` seconds."""
-        if linger and not self._ended and not self.transport.is_closing():
-            with suppress(OSError, TimeoutError, NotImplementedError, NetworkError):
-                if self.transport.can_write_eof():
-                    self.transport.write_eof()
-                async with asyncio.timeout(linger):
-                    while await self.read(linger):
-                        pass
-        self.transport.close()
-
-    def abandon(self, last_words: bytes) -> None:
-        """Close the connection at once, after a few bytes if they can be written without waiting."""
-        if last_words and not self.transport.is_closing():
-            self.transport.write(last_words)
-        self.transport.close()
+_NOT_SECURED = "can't secure the connection to"
 
 
 async def results_of(operation: Operation) -> AsyncIterator[Any]:
@@ -296,7 +180,7 @@ async def _open(step: Open) -> StreamWire:
     return wire
 
 
-def _check_pins(transport: asyncio.Transport, secure: Secure | None) -> None:
+def _check_pins(transport: asyncio.BaseTransport, secure: Secure | None) -> None:
     if secure is not None:
         check_pins(transport.get_extra_info("ssl_object"), secure)
 
@@ -311,16 +195,8 @@ class StreamServer:
     async def start(self) -> None:
         """Begin to listen."""
         step, loop = self._step, asyncio.get_running_loop()
-        secure = step.secure
         try:
-            self._server = await loop.create_server(
-                lambda: _Accepted(self),
-                step.host,
-                step.port,
-                backlog=128,
-                ssl=secure.context if secure else None,
-                ssl_handshake_timeout=step.handshake if secure else None,
-            )
+            self._server = await loop.create_server(lambda: _Accepted(self), step.host, step.port, backlog=128)
         except OSError as error:
             raise ConnectionFailedError(f"can't listen on {step.host}:{step.port}: {error}") from error
         self.host, self.port = self._server.sockets[0].getsockname()[:2]
@@ -330,6 +206,8 @@ class StreamServer:
         if len(self._tasks) >= self._step.most:
             wire.transport.abort()
             return
+        if self._step.secure is not None:
+            wire.transport.pause_reading()  # what comes is for TLS
         task = asyncio.ensure_future(self._work(wire))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -338,14 +216,33 @@ class StreamServer:
         address = wire.transport.get_extra_info("peername") or ("", 0)
         with suppress(NetworkError, OSError):
             try:
-                try:
-                    _check_pins(wire.transport, self._step.secure)
-                except NetworkError as error:
-                    self._step.refused(f"{address[0]}:{address[1]}", error)
-                    raise
+                if self._step.secure is not None:
+                    try:
+                        await self._secure(wire, self._step.secure)
+                    except NetworkError as error:
+                        self._step.refused(f"{address[0]}:{address[1]}", error)
+                        raise
                 await run(self._step.provider(wire, (address[0], address[1])))
             finally:
                 await wire.close(0)
+
+    async def _secure(self, wire: StreamWire, secure: Secure) -> None:
+        """Make TLS of a connection that came; the server of an event loop would tell nobody of what fails here."""
+        loop = asyncio.get_running_loop()
+        try:
+            transport = await loop.start_tls(
+                wire.transport,
+                wire,
+                secure.context,
+                server_side=True,
+                ssl_handshake_timeout=self._step.handshake,
+            )
+        except OSError as error:
+            raise connection_failed(error, wire.remote, doing=_NOT_SECURED) from error
+        if transport is None:
+            raise ConnectionFailedError(f"{_NOT_SECURED} {wire.remote}: it was closed")
+        wire.take(transport)
+        _check_pins(transport, secure)
 
     def beside(self, operation: Operation) -> None:
         """Run an operation in a task of its own, until it or the server ends."""

@@ -64,27 +64,33 @@ class MemoryLedger:
     _results: dict[str, Commitment] = field(default_factory=dict)
 
     def asked(self, peer: str, transaction_uid: str, instances: Sequence[Reference]) -> None:
+        """Remember a request, and forget the oldest where there are too many."""
         self._asked[transaction_uid] = peer, tuple(instances)
         for uid in list(self._asked)[: -self.most]:
             self._asked.pop(uid, None)
             self._results.pop(uid, None)
 
     def refused(self, transaction_uid: str) -> None:
+        """Forget a request."""
         self._asked.pop(transaction_uid, None)
 
     def settled(self, commitment: Commitment) -> None:
+        """Remember what a report told."""
         self._results[commitment.transaction_uid] = commitment
 
     def waiting(self, transaction_uid: str) -> Sequence[Reference] | None:
+        """Return what was asked for, as long as a report of all of it is to come."""
         result = self._results.get(transaction_uid)
         known = self._asked.get(transaction_uid) if result is None or result.pending else None
         return known and known[1]
 
     def called(self, transaction_uid: str) -> str | None:
+        """Return who was asked."""
         known = self._asked.get(transaction_uid)
         return known and known[0]
 
     def result(self, transaction_uid: str) -> Commitment | None:
+        """Return what a report told."""
         return self._results.get(transaction_uid)
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, cast
 
 from dicomkit.dimse.framing import Frame, Framer
 from dicomkit.dimse.pdu import PDU, Abort, AssociateAC, AssociateRJ, AssociateRQ, ReleaseRP, ReleaseRQ
-from dicomkit.dimse.pdu_bytes import decode_pdu, encode_pdu
+from dicomkit.dimse.pdu_bytes import HEADER_LENGTH, P_DATA_TF, PDU_NAMES, decode_pdu, encode_pdu
 from dicomkit.net.errors import ProtocolError
 from dicomkit.standard.upper_layer import transition
 
@@ -86,6 +86,12 @@ _SENT = {AssociateAC: 7, AssociateRJ: 8, ReleaseRQ: 11, ReleaseRP: 14, Abort: 15
 _REQUEST, _CONNECTED, _INDICATED, _SEND_DATA, _DATA, _TRANSPORT_CLOSED, _EXPIRED, _INVALID = 1, 2, 5, 9, 10, 17, 18, 19
 
 
+class Trace(Protocol):
+    """What is told of each PDU and each change of state."""
+
+    def __call__(self, name: str, **data: Any) -> object: ...
+
+
 class Connection:
     """The state of one end.
 
@@ -97,6 +103,8 @@ class Connection:
         Whether the ARTIM timer runs; what keeps the time calls `expire`.
     must_close
         Whether the transport connection is to be closed, once what `take_output` gives has been written.
+    trace
+        Told of each PDU, P-DATA-TF that goes out excepted, which doesn't pass through here, and each change of state.
 
     Examples
     --------
@@ -107,11 +115,12 @@ class Connection:
     ([], 1, True)
     """
 
-    def __init__(self, *, acceptor: bool, max_pdu: int = 1 << 20) -> None:
+    def __init__(self, *, acceptor: bool, max_pdu: int = 1 << 20, trace: Trace | None = None) -> None:
         self.acceptor = acceptor
         self.state = IDLE
         self.timer_runs = False
         self.must_close = False
+        self.trace = trace
         self._request: AssociateRQ | None = None
         self._output: list[bytes] = []
         self._framer = Framer(max_pdu)
@@ -154,9 +163,11 @@ class Connection:
         try:
             for frame in self._framer.feed(data):
                 if isinstance(frame, Frame):
+                    self._tell_of("pdu received", frame.kind, len(frame.body))
                     pdu = decode_pdu(frame.kind, frame.body)
                     indications += self._apply(_RECEIVED[type(pdu)], pdu)
                 elif frame is None:
+                    self._tell_of("pdu received", P_DATA_TF, self._framer.pdu_length)
                     indications += self._apply(_DATA)
                 elif self.state in (DATA_TRANSFER, 7):  # elsewhere the start of its PDU ended the association
                     indications.append(Fragment._make(frame))
@@ -188,26 +199,42 @@ class Connection:
             raise ProtocolError(f"event {event} can't happen in state {self.state}")
         action, next_states = cell
         if action == "AE-6" and isinstance(pdu, AssociateRQ) and not pdu.protocol_version & 1:
-            self.state, self.timer_runs = next_states[-1], True
-            self._output.append(encode_pdu(_UNSUPPORTED_VERSION))
+            self._enter(next_states[-1], event, action)
+            self.timer_runs = True
+            self._put_out(_UNSUPPORTED_VERSION)
             return []
-        self.state = next_states[-1] if len(next_states) > 1 and action == "AR-8" and self.acceptor else next_states[0]
+        other = len(next_states) > 1 and action == "AR-8" and self.acceptor
+        self._enter(next_states[-1 if other else 0], event, action)
         indications: list[Indication] = []
         for effect in EFFECTS[action]:
             self._perform(effect, event, pdu, error, indications)
         return indications
 
+    def _enter(self, state: int, event: int, action: str) -> None:
+        before, self.state = self.state, state
+        if self.trace is not None and state != before:
+            self.trace("state changed", before=f"Sta{before}", state=f"Sta{state}", event=f"Evt{event}", action=action)
+
+    def _put_out(self, pdu: PDU) -> None:
+        encoded = encode_pdu(pdu)
+        self._output.append(encoded)
+        self._tell_of("pdu sent", encoded[0], len(encoded) - HEADER_LENGTH)
+
+    def _tell_of(self, name: str, kind: int, length: int) -> None:
+        if self.trace is not None:
+            self.trace(name, pdu=PDU_NAMES[kind], bytes=length)
+
     def _perform(
         self, effect: Effect, event: int, pdu: PDU | None, error: ProtocolError | None, indications: list[Indication]
     ) -> None:
         if effect == "send" and pdu is not None:
-            self._output.append(encode_pdu(pdu))
+            self._put_out(pdu)
         elif effect == "indicate" and pdu is not None:
-            indications.append(pdu)  # type: ignore[arg-type]
+            indications.append(cast("Indication", pdu))  # P-DATA-TF, the only other PDU, comes as fragments
         elif effect == "abort":
             user = isinstance(pdu, Abort) and event == _SENT[Abort]
             reason = _INVALID_PDU if event == _INVALID else _UNEXPECTED_PDU
-            self._output.append(encode_pdu(pdu if user and pdu else Abort(_PROVIDER, reason)))
+            self._put_out(pdu if user and pdu else Abort(_PROVIDER, reason))
         elif effect == "abort indication":
             indications.append(_ended(event, pdu, error))
         elif effect in ("start", "stop"):

@@ -49,7 +49,7 @@ def find(
     limit
         After so many matches the peer is asked to cancel.
     cancelled
-        Asked after each match; once it says True the peer is asked to cancel.
+        Asked after the request and each match; once it says True the peer is asked to cancel.
     relational, fuzzy
         Whether to negotiate relational queries, and fuzzy matching of names (PS3.4 C.5.1.1).
     priority
@@ -132,6 +132,9 @@ def find_identifier(
         tell_query(association, "query issued", sop_class_uid, context.transfer_syntax, encoded)
         count, asked_to_cancel = 0, False
         while True:
+            if not asked_to_cancel and (count == limit or cancelled()):
+                yield from association.write(context, command("C-CANCEL-RQ", MessageIDBeingRespondedTo=number))
+                asked_to_cancel = True
             message = yield from association.response(number)
             answer = status(message.command.Status, "C-FIND")
             data = b""
@@ -143,9 +146,6 @@ def find_identifier(
                 continue
             yield Emit(read(data, transfer_syntax=context.transfer_syntax))
             count += 1
-            if count == limit or cancelled():
-                yield from association.write(context, command("C-CANCEL-RQ", MessageIDBeingRespondedTo=number))
-                asked_to_cancel = True
         if answer.category == "Failure":
             raise StatusError(answer, comment=str(message.command.get("ErrorComment", "")))
         return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
@@ -19,8 +20,9 @@ from dicomkit.files.read import read
 from dicomkit.net.errors import NetworkError
 
 PENDING, CANCELLED = 0xFF00, 0xFE00
-_AT_ONCE = 64
-"""How many responses go into a write; the peer may cancel between two."""
+_AT_ONCE, _LONGEST = 64, 0.05
+"""How many responses go into a write at most, and the seconds for which they are waited for. The peer may cancel
+between two."""
 
 
 class FindRequest(NamedTuple):
@@ -50,7 +52,7 @@ def finding(search: Callable[[DataSet, FindRequest], Iterable[DataSet | bytes]])
             identifier = read(data, transfer_syntax=syntax)
             matches = iter((yield Offload(lambda: search(identifier, request))))
             while batch := (yield Offload(partial(_encoded, matches, syntax))):
-                yield from association.write_buffers(_responses(association, message, batch))
+                yield from _respond_pending(association, message, batch)
                 if (yield from is_cancelled(association, message)):
                     yield from respond(association, message, CANCELLED)
                     return
@@ -76,13 +78,25 @@ def is_cancelled(association: Association, message: Message) -> Operation:
 
 
 def _encoded(matches: Iterator[DataSet | bytes], syntax: str) -> list[bytes]:
-    return [match if isinstance(match, bytes) else to_bytes(match, syntax) for match in islice(matches, _AT_ONCE)]
+    """Give the next matches: many where they come quickly, and those that there are where the search takes its time."""
+    batch: list[bytes] = []
+    until = time.monotonic() + _LONGEST
+    for match in islice(matches, _AT_ONCE):
+        batch.append(match if isinstance(match, bytes) else to_bytes(match, syntax))
+        if time.monotonic() > until:
+            break
+    return batch
 
 
-def _responses(association: Association, message: Message, batch: list[bytes]) -> list[Buffer]:
-    response = encode_command(response_to(message.command, PENDING, has_data_set=True))
+def _respond_pending(association: Association, message: Message, batch: list[bytes]) -> Operation:
+    """Write a response for each match, all at once."""
+    response, context_id = response_to(message.command, PENDING, has_data_set=True), message.context.context_id
+    encoded = encode_command(response)
     buffers: list[Buffer] = []
     for data in batch:
-        for part in message_buffers(message.context.context_id, response, data, association.maximum_length):
+        for part in message_buffers(context_id, encoded, data, association.maximum_length):
             buffers += part
-    return buffers
+    yield from association.write_data(buffers)
+    if association.on_event is not None:
+        for data in batch:
+            association.emit("message sent", command=response, context_id=context_id, bytes=len(data))

@@ -26,12 +26,18 @@ Piece: TypeAlias = "Frame | tuple[int, bool, bool, memoryview] | None"
 
 
 class Framer:
-    """What is left over between two reads, and how much of the current PDU is still to come."""
+    """What is left over between two reads, and how much of the current PDU is still to come.
+
+    Attributes
+    ----------
+    pdu_length
+        Of the PDU that began last.
+    """
 
     def __init__(self, max_pdu: int) -> None:
         self.max_pdu = max_pdu
         self._kind = 0  # of the PDU that is being read, 0 between two
-        self._pdu_left = 0
+        self.pdu_length = self._pdu_left = 0
         self._pdv_left = 0
         self._context_id = self._control = 0
         self._partial = bytearray()
@@ -101,7 +107,7 @@ class Framer:
             raise ProtocolError(
                 f"the peer announced a PDU of type {kind} with {length} bytes, where {shortest} to {longest} may come"
             )
-        self._kind, self._pdu_left = kind, length
+        self._kind, self.pdu_length, self._pdu_left = kind, length, length
 
     def _begin_value(self, header: memoryview | bytes) -> Iterator[Piece]:
         """Begin a presentation data value; one without data ends at once."""

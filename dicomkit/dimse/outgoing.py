@@ -87,13 +87,21 @@ class StoredInstance(Protocol):
     """An instance in an archive."""
 
     @property
-    def sop_class_uid(self) -> str: ...
+    def sop_class_uid(self) -> str:
+        """What it is."""
+
     @property
-    def sop_instance_uid(self) -> str: ...
+    def sop_instance_uid(self) -> str:
+        """Who it is."""
+
     @property
-    def transfer_syntax_uid(self) -> str: ...
+    def transfer_syntax_uid(self) -> str:
+        """How its data set is encoded."""
+
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """The bytes of its encoded data set."""
+
     def data_set(self) -> bytes | Bulk:
         """Give the encoded data set."""
 

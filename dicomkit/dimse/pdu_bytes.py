@@ -26,6 +26,10 @@ from dicomkit.net.errors import ProtocolError
 MAX_ASSOCIATE_LENGTH = 1 << 20
 """The longest A-ASSOCIATE PDU that we read: 128 contexts and a long token fit many times."""
 ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ, P_DATA_TF, RELEASE_RQ, RELEASE_RP, ABORT = range(1, 8)
+PDU_NAMES = "? A-ASSOCIATE-RQ A-ASSOCIATE-AC A-ASSOCIATE-RJ P-DATA-TF A-RELEASE-RQ A-RELEASE-RP A-ABORT".split()
+"""What PS3.8 9.3.1 calls the types, by their numbers."""
+HEADER_LENGTH = 6
+"""The bytes of a PDU before those that its length counts."""
 
 _HEADER = struct.Struct(">BxI")
 _ITEM = struct.Struct(">BxH")

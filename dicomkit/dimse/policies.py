@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from dicomkit.dimse.pdu import AssociateRJ, AssociateRQ
-from dicomkit.dimse.provider import Answer, Caller, Provider, provide
+from dicomkit.dimse.provider import REFUSED, Answer, Caller, Provider, provide
 from dicomkit.dimse.steps import Operation, Wire
 from dicomkit.dimse.user_information import UserIdentity, UserIdentityResponse
 
@@ -17,7 +17,6 @@ Policy: TypeAlias = "Callable[[AssociateRQ, Caller], Answer]"
 
 _PERMANENT, _TRANSIENT = 1, 2
 _USER, _ACSE, _PRESENTATION = 1, 2, 3
-NO_REASON = AssociateRJ(_PERMANENT, _USER, 1)
 CALLING_NOT_RECOGNIZED = AssociateRJ(_PERMANENT, _USER, 3)
 CALLED_NOT_RECOGNIZED = AssociateRJ(_PERMANENT, _USER, 7)
 IDENTITY_REFUSED = AssociateRJ(_PERMANENT, _ACSE, 1)
@@ -70,16 +69,17 @@ def hosts(*addresses: str) -> Policy:
     >>> policy(AssociateRQ("ARCHIVE", "MODALITY1", ()), Caller("MODALITY1", "ARCHIVE", "10.0.0.7", 1)) is None
     True
     """
-    return lambda _, caller: None if caller.host in addresses else NO_REASON
+    return lambda _, caller: None if caller.host in addresses else REFUSED
 
 
-def identified(check: Callable[[UserIdentity, Caller], bool | bytes]) -> Policy:
+def identified(check: Callable[[UserIdentity, Caller], bool | bytes | None]) -> Policy:
     """Take users whose identity passes a check.
 
     Parameters
     ----------
     check
-        Says whether the identity is right; or gives the server's response, which is then sent where one was asked for.
+        Says whether the identity is right, where None counts as no; or gives the server's response, which is then sent
+        where one was asked for.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def identified(check: Callable[[UserIdentity, Caller], bool | bytes]) -> Policy:
     def decide(request: AssociateRQ, caller: Caller) -> Answer:
         identity = request.user.identity
         outcome = check(identity, caller) if identity is not None else False
-        if outcome is False or identity is None:
+        if identity is None or not (outcome or isinstance(outcome, bytes)):
             return IDENTITY_REFUSED
         response = outcome if isinstance(outcome, bytes) else b""
         return UserIdentityResponse(response) if identity.response_requested else None
@@ -117,9 +117,9 @@ def all_of(*policies: Policy) -> Policy:
         answer: Answer = None
         for policy in policies:
             outcome = policy(request, caller)
-            if isinstance(outcome, AssociateRJ):
+            if outcome is False or isinstance(outcome, AssociateRJ):
                 return outcome
-            answer = outcome or answer
+            answer = answer if outcome is None or outcome is True else outcome
         return answer
 
     return decide

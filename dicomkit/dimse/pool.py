@@ -45,7 +45,7 @@ class Pool:
     size
         How many there may be at once; an operation that would be one more waits.
     idle
-        Seconds after which an association that nobody used is released.
+        Seconds after which an association that nobody used is released: by the next operation, or `release_idle`.
     health
         Seconds after which one is asked for an echo before it is used again.
     on_event
@@ -71,6 +71,11 @@ class Pool:
         with self._changed:
             return self._count - len(self._kept), len(self._kept)
 
+    @property
+    def rounds(self) -> float:
+        """Seconds after which to look again for what nobody used."""
+        return min(max(self.idle / 2, 0.05), 60.0)
+
     def reserve(self, proposal: Proposal, timeout: float | None) -> tuple[Association | None, list[Association]]:
         """Take an association with these contexts, or the right to open one; and those that are to be released.
 
@@ -84,16 +89,30 @@ class Pool:
                 text = f"all {self.size} associations with {self.peer} are in use"
                 hint = "read what is being retrieved to its end, or close it; or make the pool larger"
                 raise PoolBusyError(text, waited=timeout, hint=hint)
-            stale = [pair for pair in self._kept if time.monotonic() - pair[1].last_used > self.idle]
-            self._kept = [pair for pair in self._kept if pair not in stale]
+            stale = self._idle_ones()
             found = next((pair for pair in reversed(self._kept) if pair[0] == proposal), None)
             if found is not None:
                 self._kept.remove(found)
             elif self._count - len(stale) >= self.size:  # make room: the one that waited longest goes
-                stale.append(self._kept.pop(0))
+                stale.append(self._kept.pop(0)[1])
             self._count -= len(stale)
             self._count += found is None
-            return found[1] if found else None, [association for _, association in stale]
+            return found[1] if found else None, stale
+
+    def _idle_ones(self) -> list[Association]:
+        """Keep those no longer that nobody used for too long."""
+        earliest = time.monotonic() - self.idle
+        stale = [association for _, association in self._kept if association.last_used < earliest]
+        self._kept = [pair for pair in self._kept if pair[1].last_used >= earliest]
+        return stale
+
+    def take_idle(self) -> list[Association]:
+        """Take those that nobody used for too long, to release them."""
+        with self._changed:
+            stale = self._idle_ones()
+            self._count -= len(stale)
+            self._changed.notify_all()
+            return stale
 
     def put_back(self, proposal: Proposal, association: Association) -> None:
         """Keep an association for the next operation."""
@@ -236,6 +255,12 @@ def _run(
     return result
 
 
+def release_idle(pool: Pool) -> Operation:
+    """Release the associations of a pool that nobody used for too long."""
+    for association in pool.take_idle():
+        yield from _release(association)
+
+
 def close_pool(pool: Pool) -> Operation:
     """Release all associations that a pool keeps."""
     for association in pool.take_all():
@@ -262,9 +287,10 @@ def _acquire(target: Target, proposal: Proposal, on_event: OnEvent | None) -> Ge
         for association in stale:
             yield from _release(association)
         try:
+            listener = on_event or pool.on_event
             if kept is None:
-                listener = on_event or pool.on_event
                 return (yield from associate(pool.peer, _with_verification(proposal), listener))
+            kept.listen(listener)
             if (yield from _is_well(kept, pool.health)):
                 found: Association = kept
                 return found

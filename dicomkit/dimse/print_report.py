@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from dicomkit.dataset.dataset import DataSet
+from dicomkit.dimse.listed import Listed
+from dicomkit.display.columns import filled_columns
 from dicomkit.display.html import card, table
 from dicomkit.display.text import table_text
 from dicomkit.errors import DicomError
@@ -137,7 +138,7 @@ class PrintStep:
 
 
 @dataclass(frozen=True, slots=True)
-class PrintReport(Sequence[PrintStep]):
+class PrintReport(Listed[PrintStep]):
     """What became of each film and image, in the order in which the printer was asked.
 
     Attributes
@@ -163,18 +164,9 @@ class PrintReport(Sequence[PrintStep]):
     jobs: tuple[str, ...] = ()
     ended_by: DicomError | None = None
 
-    @overload
-    def __getitem__(self, index: int) -> PrintStep: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[PrintStep, ...]: ...
-    def __getitem__(self, index: int | slice) -> PrintStep | tuple[PrintStep, ...]:
-        return self.steps[index]
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def __iter__(self) -> Iterator[PrintStep]:
-        return iter(self.steps)
+    @property
+    def _listed(self) -> tuple[PrintStep, ...]:
+        return self.steps
 
     @property
     def films(self) -> int:
@@ -254,8 +246,7 @@ class PrintReport(Sequence[PrintStep]):
             for step in order
         ]
         names = ["outcome", "reason", "film", "step", "position", "source", "frame"]
-        filled = [number for number in range(len(names)) if any(row[number] for row in rows)]
-        return [names[number] for number in filled], [[row[number] for number in filled] for row in rows]
+        return filled_columns(names, rows)
 
     @property
     def _summary(self) -> str:

@@ -8,20 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from dicomkit.dimse.association import (
-    LINGER,
-    Association,
-    Message,
-    Sink,
-    deadline_after,
-    seconds_until,
-    without_secrets,
-)
+from dicomkit.dimse.association import Association, Message, Sink
 from dicomkit.dimse.commands import Command, response_to
 from dicomkit.dimse.connection import Connection, Indication
+from dicomkit.dimse.established import LINGER, deadline_after, seconds_until, without_secrets
 from dicomkit.dimse.negotiation import Supports, agreed_contexts, answer_request
 from dicomkit.dimse.pdu import AssociateAC, AssociateRJ, AssociateRQ
-from dicomkit.dimse.steps import Close, Operation, Read, Step, Wire, Write
+from dicomkit.dimse.steps import Close, Offload, Operation, Read, Step, Wire, Write
+from dicomkit.dimse.tracing import tracing
 from dicomkit.dimse.user_information import (
     DEFAULT_MAXIMUM_LENGTH,
     AsynchronousOperations,
@@ -35,9 +29,12 @@ from dicomkit.net.timeouts import Timeouts
 
 UNRECOGNIZED_OPERATION, SOP_CLASS_NOT_SUPPORTED, PROCESSING_FAILURE = 0x0211, 0x0122, 0x0110
 OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0xA700, 0xC000
+REFUSED, REFUSED_FOR_NOW = AssociateRJ(1, 1, 1), AssociateRJ(2, 1, 1)
+"""By a service user that gives no reason: for good, and for now."""
 
-Answer: TypeAlias = "AssociateRJ | UserIdentityResponse | None"
-"""What a policy says of a request: a rejection, an acceptance that answers the user identity, or a plain one."""
+Answer: TypeAlias = "AssociateRJ | UserIdentityResponse | bool | None"
+"""What a policy says of a request: a rejection (False: without a reason), an acceptance that answers the user identity,
+or a plain one (None or True)."""
 Performer: TypeAlias = "Callable[[Association, Message], Operation]"
 
 
@@ -197,7 +194,12 @@ def skip_data(association: Association, message: Message, sink: Sink = lambda _:
 def _accept(provider: Provider, wire: Wire, address: tuple[str, int]) -> Generator[Step, Any, Association | None]:
     """Read the request for an association within the ARTIM time-out, and answer it."""
     remote = f"{address[0]}:{address[1]}"
-    connection = Connection(acceptor=True, max_pdu=max(provider.maximum_length, 1 << 20))
+    name = f"{id(wire):x}"
+    connection = Connection(
+        acceptor=True,
+        max_pdu=max(provider.maximum_length, 1 << 20),
+        trace=tracing(provider.on_event, remote, name),
+    )
     request = yield from _request(provider, connection, wire)
     if request is None:
         return None
@@ -212,11 +214,11 @@ def _accept(provider: Provider, wire: Wire, address: tuple[str, int]) -> Generat
         remote,
         provider.timeouts,
         provider.on_event,
-        f"{id(wire):x}",
+        name,
     )
     told = without_secrets(request)
     association.emit("association received", level="info", category="association", request=told)
-    decision = provider.accept(request, caller)
+    decision = yield from _decide(provider, association, caller)
     if isinstance(decision, AssociateRJ):
         association.emit("association refused", level="warning", category="association", answer=decision)
         connection.send(decision)
@@ -237,6 +239,20 @@ def _accept(provider: Provider, wire: Wire, address: tuple[str, int]) -> Generat
     yield from association.write_buffers([connection.take_output()])
     association.emit("association granted", level="info", category="association", answer=answer)
     return association
+
+
+def _decide(
+    provider: Provider, association: Association, caller: Caller
+) -> Generator[Step, Any, AssociateRJ | UserIdentityResponse | None]:
+    """Ask the policy; where it fails, or gives what is no answer, nobody is taken."""
+    try:
+        decision = yield Offload(partial(provider.accept, association.request, caller))
+    except Exception as error:
+        association.emit("policy failed", level="error", category="security", error=repr(error))
+        return REFUSED_FOR_NOW
+    if decision is None or decision is True:
+        return None
+    return decision if isinstance(decision, (AssociateRJ, UserIdentityResponse)) else REFUSED
 
 
 def _request(provider: Provider, connection: Connection, wire: Wire) -> Generator[Step, Any, AssociateRQ | None]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from dicomkit.dimse.association import Association, without_secrets
+from dicomkit.dimse.association import Association
 from dicomkit.dimse.connection import Connection
+from dicomkit.dimse.established import without_secrets
 from dicomkit.dimse.negotiation import Proposal, agreed_contexts
 from dicomkit.dimse.pdu import AssociateAC, AssociateRJ, AssociateRQ
 from dicomkit.dimse.peer import Peer
 from dicomkit.dimse.steps import Close, Open, Step
+from dicomkit.dimse.tracing import tracing
 from dicomkit.dimse.user_information import AsynchronousOperations, UserInformation
 from dicomkit.net.errors import AssociationRejectedError, NetworkError
 from dicomkit.net.events import Event, OnEvent
@@ -40,11 +42,12 @@ def associate(peer: Peer, proposal: Proposal, on_event: OnEvent | None = None) -
         identity=peer.identity,
     )
     request = AssociateRQ(peer.aet, peer.calling_aet, proposal.contexts, user)
-    connection = Connection(acceptor=False)
+    name = f"{id(wire):x}"
+    connection = Connection(acceptor=False, trace=tracing(on_event, str(peer), name))
     connection.request(request)
     connection.connected()
     association = Association(
-        wire, connection, request, AssociateAC("", "", ()), {}, str(peer), peer.timeouts, on_event, f"{id(wire):x}"
+        wire, connection, request, AssociateAC("", "", ()), {}, str(peer), peer.timeouts, on_event, name
     )
     association.emit("association requested", level="info", category="association", request=without_secrets(request))
     try:

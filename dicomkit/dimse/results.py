@@ -135,12 +135,18 @@ class Matches(Sequence[DataSet]):
             self._source.close()
 
     def to_table(self) -> pd.DataFrame:
-        """Return one row for each match, with typed columns of what was asked for."""
+        """Return one row for each match, with typed columns of what was asked for; the items of sequences by name."""
+        import pandas as pd
+
         from dicomkit.tables.to_table import to_table
 
         rows = self._rows()
         keywords = sorted({tag.keyword: None for row in rows for tag in row if tag.keyword}, key=self._rank)
-        return to_table(rows, [keyword for keyword in keywords if keyword not in _NOT_SHOWN])
+        found = to_table(rows, [keyword for keyword in keywords if keyword not in _NOT_SHOWN])
+        for name in [name for name in found if str(name).endswith("Sequence")]:
+            texts = [items_text(items) if isinstance(items, tuple) else None for items in found[name]]
+            found[name] = pd.array(texts, dtype="string")
+        return found
 
     def _rows(self) -> list[DataSet]:
         """What the table tells of each match."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,8 @@ from dicomkit.dimse.negotiation import MOST_CONTEXTS, NATIVE, Proposal
 from dicomkit.dimse.pool import VERIFICATION, Target, peer_of, using
 from dicomkit.dimse.provider import Performer, Provider, provide, verification
 from dicomkit.dimse.receipts import Into, once, receiver
+from dicomkit.dimse.retrieval import Retrieval as Retrieval
+from dicomkit.dimse.retrieval import asking_again
 from dicomkit.dimse.serving import while_serving
 from dicomkit.dimse.steps import Emit, Operation, Serve
 from dicomkit.dimse.storage_classes import COMPRESSED, storage_sop_classes
@@ -25,38 +27,10 @@ from dicomkit.encoding.writer import to_bytes
 from dicomkit.files.read import read
 from dicomkit.net.errors import StatusError
 from dicomkit.net.events import OnEvent
-from dicomkit.query import Query, model_for, query, to_identifier
-from dicomkit.standard.statuses import Status, status
-
-
-@dataclass(frozen=True, slots=True)
-class Retrieval:
-    """How a retrieval stands, or ended.
-
-    Attributes
-    ----------
-    status
-        Pending, until the last response.
-    remaining, completed, failed, warnings
-        Counts of sub-operations, as the peer tells them.
-    failed_uids
-        The SOP Instance UIDs that could not be sent, as the last response lists them.
-    """
-
-    status: Status
-    remaining: int = 0
-    completed: int = 0
-    failed: int = 0
-    warnings: int = 0
-    failed_uids: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        counts = ", ".join(
-            f"{getattr(self, name)} {name}"
-            for name in ("completed", "warnings", "failed", "remaining")
-            if getattr(self, name)
-        )
-        return f"<Retrieval: {self.status}{'; ' + counts if counts else ''}>"
+from dicomkit.net.retry import Retry
+from dicomkit.net.tls import Secure
+from dicomkit.query import Query, model_for, query, to_retrieval
+from dicomkit.standard.statuses import status
 
 
 def get(
@@ -69,6 +43,7 @@ def get(
     transfer_syntaxes: Sequence[str] = (*NATIVE, *COMPRESSED),
     on_progress: Callable[[Retrieval], object] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
+    retry_failed: Retry | None = None,
     priority: int = MEDIUM,
     on_event: OnEvent | None = None,
     **keys: Any,
@@ -94,7 +69,11 @@ def get(
     on_progress
         Told of each response.
     cancelled
-        Asked after each instance; once it says True the peer is asked to cancel.
+        Asked after the request and each instance; once it says True the peer is asked to cancel.
+    retry_failed
+        When to ask again for instances that the peer could not send, as it tells after the others; None: never. Where
+        they are asked for by their UIDs only those that failed are asked for again; a study or series is asked for
+        whole, and what came before is left out. For other failures there is the policy of the peer.
     keys
         The unique keys of the level and those above it: ``StudyInstanceUID=...``, lists of UIDs too.
 
@@ -119,29 +98,36 @@ def get(
     """
     asked = level if isinstance(level, Query) else query(level, **keys)
     model = model_for(asked, "GET", root=root)
+    to_retrieval(asked)
     classes = list(sop_classes) if sop_classes is not None else storage_sop_classes(MOST_CONTEXTS - 2)
     arrived: deque[DataSet] = deque()
-    performer = _taking(peer, arrived.append if into is None else into)
-
-    def body(association: Association) -> Operation:
-        return _retrieval(
-            association,
-            model,
-            "C-GET",
-            to_identifier(asked, returning=False),
-            performer,
-            arrived,
-            on_progress,
-            cancelled,
-            priority,
-        )
-
+    several = retry_failed is not None or peer_of(peer).retry is not None
+    performer = _taking(arrived.append if into is None else into, several)
     proposal = Proposal.of(
         (model, NATIVE),
         *((uid, tuple(transfer_syntaxes)) for uid in classes),
         roles=[RoleSelection(uid, user=True, provider=True) for uid in classes],
     )
-    result: Retrieval = yield from using(peer, proposal, body, on_event, cancelled=cancelled)
+
+    def retrieve(wanted: Query) -> Operation:
+        def body(association: Association) -> Operation:
+            return _retrieval(
+                association,
+                model,
+                "C-GET",
+                to_retrieval(wanted),
+                performer,
+                arrived,
+                on_progress,
+                cancelled,
+                priority,
+            )
+
+        return using(peer, proposal, body, on_event, cancelled=cancelled)
+
+    where = str(peer_of(peer))
+    retrieving = asking_again(retrieve, asked, retry_failed, cancelled=cancelled, on_event=on_event, peer=where)
+    result: Retrieval = yield from retrieving
     return result
 
 
@@ -154,8 +140,10 @@ def move(
     into: Into | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
+    tls: Secure | ssl.SSLContext | None = None,
     on_progress: Callable[[Retrieval], object] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
+    retry_failed: Retry | None = None,
     priority: int = MEDIUM,
     on_event: OnEvent | None = None,
     **keys: Any,
@@ -171,42 +159,51 @@ def move(
         Where the receiver puts them, as for `get`; None: they are given as DataSets.
     host, port
         Where the receiver listens.
+    tls
+        How connections to the receiver are secured (`dicomkit.net.tls.server`); None for plain ones.
 
     Other parameters, results and errors are those of `get`.
     """
     asked = level if isinstance(level, Query) else query(level, **keys)
     model = model_for(asked, "MOVE", root=root)
+    to_retrieval(asked)
     arrived: deque[DataSet] = deque()
     serve = None
     if destination is None:
-        performer = _taking(peer, arrived.append if into is None else into)
-        serve = Serve(partial(provide, _receiving(performer, on_event)), host, port)
+        several = retry_failed is not None or peer_of(peer).retry is not None
+        performer = _taking(arrived.append if into is None else into, several)
+        secure = Secure(tls) if isinstance(tls, ssl.SSLContext) else tls
+        serve = Serve(partial(provide, _receiving(performer, on_event)), host, port, secure)
     title = destination if destination is not None else peer_of(peer).calling_aet
 
-    def body(association: Association) -> Operation:
-        return _retrieval(
-            association,
-            model,
-            "C-MOVE",
-            to_identifier(asked, returning=False),
-            None,
-            arrived,
-            on_progress,
-            cancelled,
-            priority,
-            title,
-        )
+    def retrieve(wanted: Query) -> Operation:
+        def body(association: Association) -> Operation:
+            return _retrieval(
+                association,
+                model,
+                "C-MOVE",
+                to_retrieval(wanted),
+                None,
+                arrived,
+                on_progress,
+                cancelled,
+                priority,
+                title,
+            )
 
-    moving = using(peer, Proposal.of((model, NATIVE)), body, on_event, cancelled=cancelled)
+        return using(peer, Proposal.of((model, NATIVE)), body, on_event, cancelled=cancelled)
+
+    where = str(peer_of(peer))
+    moving = asking_again(retrieve, asked, retry_failed, cancelled=cancelled, on_event=on_event, peer=where)
     result: Retrieval = yield from while_serving(serve, moving)
     yield from _emit_all(arrived)
     return result
 
 
-def _taking(peer: Target, into: Into) -> Performer:
+def _taking(into: Into, several: bool) -> Performer:
     """Make what takes instances; where there may be several attempts, each instance once."""
     take = receiver(into)
-    return storing(take if peer_of(peer).retry is None else once(take))
+    return storing(once(take) if several else take)
 
 
 def _receiving(performer: Performer, on_event: OnEvent | None) -> Provider:
@@ -247,6 +244,9 @@ def _retrieval(
     asked_to_cancel, taken, state = False, 0, None
     try:
         while True:
+            if not asked_to_cancel and cancelled():
+                yield from association.write(context, command("C-CANCEL-RQ", MessageIDBeingRespondedTo=number))
+                asked_to_cancel = True
             message = yield from association.read()
             if message is not None and message.command.name == "C-STORE-RQ" and performer is not None:
                 taken += 1
@@ -259,9 +259,6 @@ def _retrieval(
                 if state.status.category != "Pending":
                     break
             yield from _emit_all(arrived)
-            if not asked_to_cancel and cancelled():
-                yield from association.write(context, command("C-CANCEL-RQ", MessageIDBeingRespondedTo=number))
-                asked_to_cancel = True
     finally:
         _tell(association, service, encoded, context.transfer_syntax, state, taken, destination)
     yield from _emit_all(arrived)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from dicomkit.dimse.results import Matches, items_text
+from dicomkit.dimse.results import Matches
 from dicomkit.objects.procedure_step import ProcedureStep, parse_procedure_step
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class StepMatches(Matches):
@@ -31,13 +26,3 @@ class StepMatches(Matches):
     def steps(self) -> tuple[ProcedureStep, ...]:
         """Each as a value to look at."""
         return tuple(parse_procedure_step(match) for match in self._all())
-
-    def to_table(self) -> pd.DataFrame:
-        """Return one row for each step, with typed columns of what was asked for; codes by their meaning."""
-        import pandas as pd
-
-        table = super().to_table()
-        for name in [name for name in table if str(name).endswith("Sequence")]:
-            texts = [items_text(items) if isinstance(items, tuple) else None for items in table[name]]
-            table[name] = pd.array(texts, dtype="string")
-        return table

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal
 
+from dicomkit.dimse.listed import Listed
+from dicomkit.display.columns import filled_columns
 from dicomkit.display.html import table
 from dicomkit.display.text import table_text
 from dicomkit.errors import DicomError
@@ -145,25 +147,16 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreReport(Sequence[Outcome]):
+class StoreReport(Listed[Outcome]):
     """The outcomes in the order of the instances, the totals, and what ended it early if something did."""
 
     outcomes: tuple[Outcome, ...]
     seconds: float
     ended_by: DicomError | None = None
 
-    @overload
-    def __getitem__(self, index: int) -> Outcome: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Outcome, ...]: ...
-    def __getitem__(self, index: int | slice) -> Outcome | tuple[Outcome, ...]:
-        return self.outcomes[index]
-
-    def __len__(self) -> int:
-        return len(self.outcomes)
-
-    def __iter__(self) -> Iterator[Outcome]:
-        return iter(self.outcomes)
+    @property
+    def _listed(self) -> tuple[Outcome, ...]:
+        return self.outcomes
 
     @property
     def stored(self) -> tuple[Outcome, ...]:
@@ -225,8 +218,7 @@ class StoreReport(Sequence[Outcome]):
             ]
             for outcome in order
         ]
-        filled = [number for number in range(len(_SHOWN_COLUMNS)) if any(row[number] for row in rows)]
-        return [_SHOWN_COLUMNS[number] for number in filled], [[row[number] for number in filled] for row in rows]
+        return filled_columns(_SHOWN_COLUMNS, rows)
 
     @property
     def _was_retried(self) -> bool:

@@ -5,11 +5,10 @@ The functions are those of `echo`, `find`, `retrieve` and `store`; `dicomkit.dim
 
 from __future__ import annotations
 
-import functools
-import inspect
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse import commitment as _commitment
@@ -23,80 +22,40 @@ from dicomkit.dimse import printing as _printing
 from dicomkit.dimse import retrieve as _retrieve
 from dicomkit.dimse import store as _store
 from dicomkit.dimse import worklist as _worklist
-from dicomkit.dimse.blocking_driver import results_of, run
+from dicomkit.dimse.blocking_driver import run
+from dicomkit.dimse.blocking_verbs import arrivals_verb, matches_verb, result_verb, run_showing
 from dicomkit.dimse.commitments import Commitment
 from dicomkit.dimse.explain import Explanation
 from dicomkit.dimse.peer import Peer
 from dicomkit.dimse.performed_procedure_steps import PerformedStep
-from dicomkit.dimse.pool import Pool, Target, close_pool
+from dicomkit.dimse.pool import Pool, Target, close_pool, release_idle
 from dicomkit.dimse.print_report import PrinterStatus, PrintReport
-from dicomkit.dimse.results import Arrivals, Matches
-from dicomkit.dimse.steps import Operation
+from dicomkit.dimse.results import Matches
 from dicomkit.dimse.store_report import Progress, StoreReport
 from dicomkit.dimse.worklist import WorklistMatches
 from dicomkit.net.events import OnEvent
 from dicomkit.standard.statuses import Status
 
-P = ParamSpec("P")
-T = TypeVar("T")
-M = TypeVar("M", bound=Matches)
+_LONGEST_END = 5.0
+"""Seconds at most to wait for associations that are being released."""
 
-
-def _verb(operation: Callable[P, Operation], give: Callable[[Operation, object], T], what: type[T]) -> Callable[P, T]:
-    """Make a function that runs an operation over a peer, and gives what comes of it."""
-
-    @functools.wraps(operation)
-    def verb(*args: P.args, **kwargs: P.kwargs) -> T:
-        return give(operation(*args, **kwargs), args[0] if args else kwargs.get("peer"))
-
-    signature = inspect.signature(operation).replace(return_annotation=what.__name__)
-    verb.__signature__ = signature  # type: ignore[attr-defined]
-    verb.__annotations__ = {**operation.__annotations__, "return": what.__name__}
-    documented = inspect.cleandoc(operation.__doc__ or "")
-    verb.__doc__ = documented.replace("\nYields\n------", f"\nGives\n-----\n{what.__name__} of:", 1)
-    return verb
-
-
-def _result(operation: Operation, _: object) -> Any:
-    return run(operation)
-
-
-def _arrivals(operation: Operation, _: object) -> Arrivals:
-    return Arrivals(results_of(operation))
-
-
-def _matches(operation: Operation, peer: object) -> Matches:
-    """Give the matches as they come; from a pool all of them, so that its association is free again."""
-    return _all_of_pool(Matches(Arrivals(results_of(operation))), peer)
-
-
-def _worklist_matches(operation: Operation, peer: object) -> WorklistMatches:
-    return _all_of_pool(WorklistMatches(Arrivals(results_of(operation))), peer)
-
-
-def _all_of_pool(matches: M, peer: object) -> M:
-    if isinstance(peer, Pool):
-        len(matches)
-    return matches
-
-
-commit = _verb(_commitment.commit, _result, Commitment)
-echo = _verb(_echo.echo, _result, Status)
-explain_association = _verb(_explain.explain_association, _result, Explanation)
-find = _verb(_find.find, _matches, Matches)
-find_identifier = _verb(_find.find_identifier, _matches, Matches)
-find_patient_information = _verb(_information.find_patient_information, _result, DataSet)
-find_worklist = _verb(_worklist.find_worklist, _worklist_matches, WorklistMatches)
-get = _verb(_retrieve.get, _arrivals, Arrivals)
-move = _verb(_retrieve.move, _arrivals, Arrivals)
-print_films = _verb(_printing.print_films, _result, PrintReport)
-printer_status = _verb(_printing.printer_status, _result, PrinterStatus)
-mpps_complete = _verb(_steps.mpps_complete, _result, PerformedStep)
-mpps_create = _verb(_steps.mpps_create, _result, PerformedStep)
-mpps_discontinue = _verb(_steps.mpps_discontinue, _result, PerformedStep)
-mpps_get = _verb(_steps.mpps_get, _result, PerformedStep)
-mpps_set = _verb(_steps.mpps_set, _result, PerformedStep)
-notify_availability = _verb(_availability.notify_availability, _result, list)
+commit = result_verb(_commitment.commit, Commitment)
+echo = result_verb(_echo.echo, Status)
+explain_association = result_verb(_explain.explain_association, Explanation)
+find = matches_verb(_find.find, Matches)
+find_identifier = matches_verb(_find.find_identifier, Matches)
+find_patient_information = result_verb(_information.find_patient_information, DataSet)
+find_worklist = matches_verb(_worklist.find_worklist, WorklistMatches)
+get = arrivals_verb(_retrieve.get)
+move = arrivals_verb(_retrieve.move)
+print_films = result_verb(_printing.print_films, PrintReport)
+printer_status = result_verb(_printing.printer_status, PrinterStatus)
+mpps_complete = result_verb(_steps.mpps_complete, PerformedStep)
+mpps_create = result_verb(_steps.mpps_create, PerformedStep)
+mpps_discontinue = result_verb(_steps.mpps_discontinue, PerformedStep)
+mpps_get = result_verb(_steps.mpps_get, PerformedStep)
+mpps_set = result_verb(_steps.mpps_set, PerformedStep)
+notify_availability = result_verb(_availability.notify_availability, list)
 
 
 def store(
@@ -128,14 +87,7 @@ def store(
     NetworkError
         When no association at all can be established.
     """
-    operation = _store.store(peer, instances, **options)
-    if callable(progress):
-        report: StoreReport = run(operation, progress)
-    elif progress:
-        with _progress_bar() as advance:
-            report = run(operation, advance)
-    else:
-        report = run(operation)
+    report: StoreReport = run_showing(_store.store(peer, instances, **options), progress, _progress_bar)
     return report
 
 
@@ -187,7 +139,17 @@ def connect(
     (3, 1)
     """
     pool = Pool(peer, size, idle, health, on_event)
+    closing = threading.Event()
+
+    def release_in_time() -> None:
+        while not closing.wait(pool.rounds):
+            run(release_idle(pool))
+
+    thread = threading.Thread(target=release_in_time, name="dicomkit pool", daemon=True)
+    thread.start()
     try:
         yield pool
     finally:
+        closing.set()
         run(close_pool(pool))
+        thread.join(_LONGEST_END)

@@ -12,14 +12,12 @@ from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse import procedure_step_events as _events
 from dicomkit.dimse import procedure_steps as _steps
 from dicomkit.dimse.blocking_driver import results_of, run
+from dicomkit.dimse.blocking_verbs import matches_verb, result_verb
 from dicomkit.dimse.normalized import Reply
-from dicomkit.dimse.pool import Pool, Target
+from dicomkit.dimse.pool import Target
 from dicomkit.dimse.procedure_step_requests import Claim, Step
 from dicomkit.dimse.procedure_step_watch import Watch, begin_watching, end_watching, events_of
-from dicomkit.dimse.results import Arrivals
 from dicomkit.dimse.step_matches import StepMatches
-from dicomkit.dimse.steps import Operation
-from dicomkit.dimse.sync import _verb
 from dicomkit.net.events import OnEvent
 from dicomkit.objects.procedure_step import (
     ProcedureStep,
@@ -59,46 +57,18 @@ __all__ = [
 ]
 
 
-def _reply(operation: Operation, _: object) -> Reply:
-    reply: Reply = run(operation)
-    return reply
-
-
-def _claim(operation: Operation, _: object) -> Claim:
-    made: Claim = run(operation)
-    return made
-
-
-def _dataset(operation: Operation, _: object) -> DataSet:
-    ds: DataSet = run(operation)
-    return ds
-
-
-def _refused(operation: Operation, _: object) -> tuple[Any, ...]:
-    refused: tuple[Any, ...] = run(operation)
-    return refused
-
-
-def _matches(operation: Operation, peer: object) -> StepMatches:
-    """Give the matches as they come; from a pool all of them, so that its association is free again."""
-    matches = StepMatches(Arrivals(results_of(operation)))
-    if isinstance(peer, Pool):
-        len(matches)
-    return matches
-
-
-cancel = _verb(_steps.cancel, _reply, Reply)
-claim = _verb(_steps.claim, _claim, Claim)
-complete = _verb(_steps.complete, _reply, Reply)
-create = _verb(_steps.create, _reply, Reply)
-find = _verb(_steps.find, _matches, StepMatches)
-get = _verb(_steps.get, _dataset, DataSet)
-report = _verb(_events.report, _refused, tuple)
-request_cancel = _verb(_steps.request_cancel, _reply, Reply)
-subscribe = _verb(_events.subscribe, _reply, Reply)
-suspend = _verb(_events.suspend, _reply, Reply)
-unsubscribe = _verb(_events.unsubscribe, _reply, Reply)
-update = _verb(_steps.update, _reply, Reply)
+cancel = result_verb(_steps.cancel, Reply)
+claim = result_verb(_steps.claim, Claim)
+complete = result_verb(_steps.complete, Reply)
+create = result_verb(_steps.create, Reply)
+find = matches_verb(_steps.find, StepMatches)
+get = result_verb(_steps.get, DataSet)
+report = result_verb(_events.report, tuple)
+request_cancel = result_verb(_steps.request_cancel, Reply)
+subscribe = result_verb(_events.subscribe, Reply)
+suspend = result_verb(_events.suspend, Reply)
+unsubscribe = result_verb(_events.unsubscribe, Reply)
+update = result_verb(_steps.update, Reply)
 
 
 class Watching(Iterator[StepEvent]):

@@ -8,8 +8,8 @@ from typing import Any
 
 from dicomkit.dimse import procedure_step_events as _events
 from dicomkit.dimse import procedure_steps as _steps
-from dicomkit.dimse.aio import _arriving, _awaited
 from dicomkit.dimse.asyncio_driver import results_of, run
+from dicomkit.dimse.asyncio_verbs import arriving_verb, result_verb
 from dicomkit.dimse.pool import Target
 from dicomkit.dimse.procedure_step_requests import Step
 from dicomkit.dimse.procedure_step_watch import begin_watching, end_watching, events_of
@@ -23,18 +23,18 @@ def _matches(found: list[Any]) -> StepMatches:
     return StepMatches(iter(found))
 
 
-cancel = _awaited(_steps.cancel)
-claim = _awaited(_steps.claim)
-complete = _awaited(_steps.complete)
-create = _awaited(_steps.create)
-find = _arriving(_steps.find, _matches)
-get = _awaited(_steps.get)
-report = _awaited(_events.report)
-request_cancel = _awaited(_steps.request_cancel)
-subscribe = _awaited(_events.subscribe)
-suspend = _awaited(_events.suspend)
-unsubscribe = _awaited(_events.unsubscribe)
-update = _awaited(_steps.update)
+cancel = result_verb(_steps.cancel)
+claim = result_verb(_steps.claim)
+complete = result_verb(_steps.complete)
+create = result_verb(_steps.create)
+find = arriving_verb(_steps.find, _matches)
+get = result_verb(_steps.get)
+report = result_verb(_events.report)
+request_cancel = result_verb(_steps.request_cancel)
+subscribe = result_verb(_events.subscribe)
+suspend = result_verb(_events.suspend)
+unsubscribe = result_verb(_events.unsubscribe)
+update = result_verb(_steps.update)
 
 
 async def watch(

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date as Day
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dicomkit.dataset.dataset import DataSet
 from dicomkit.dimse.commands import MEDIUM
 from dicomkit.dimse.find import find_identifier
 from dicomkit.dimse.pool import Target
-from dicomkit.dimse.results import Matches, items_text
+from dicomkit.dimse.results import Matches
 from dicomkit.dimse.steps import Operation
 from dicomkit.net.events import OnEvent
 from dicomkit.query import Query, query, to_identifier
 from dicomkit.standard.statuses import Status
 from dicomkit.standard.worklist_keys import STEP_SEQUENCE, is_of_step, usual_worklist_keys
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"
 _FUZZY = b"\1\1\1"  # the first two are always 1 (Table K.5.1-1)
@@ -160,16 +157,6 @@ class WorklistMatches(Matches):
         *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "ScheduledProcedureStepDescription"),
         "AccessionNumber",
     )
-
-    def to_table(self) -> pd.DataFrame:
-        """Return one row for each scheduled step, with typed columns of what was asked for; codes by their meaning."""
-        import pandas as pd
-
-        table = super().to_table()
-        for name in [name for name in table if str(name).endswith("Sequence")]:
-            texts = [items_text(items) if isinstance(items, tuple) else None for items in table[name]]
-            table[name] = pd.array(texts, dtype="string")
-        return table
 
     def _rows(self) -> list[DataSet]:
         return [_flat(match) for match in self._all()]

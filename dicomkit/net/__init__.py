@@ -10,6 +10,7 @@ _NAMES = {
     "Breaker": "breaker",
     "Retry": "retry",
     "Timeouts": "timeouts",
+    "about": "events",
     "at_least": "events",
     "ladder": "ladder_diagram",
     "metrics": "measures",

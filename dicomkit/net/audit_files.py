@@ -23,6 +23,7 @@ class AuditFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
+        """Write the message of a record."""
         return audit_to_json(record.__dict__["audit_message"])
 
 

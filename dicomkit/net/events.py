@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
@@ -20,6 +20,8 @@ MAX_VALUE = 200
 Direction: TypeAlias = Literal["", "sent", "received"]
 
 _EPOCH = time.time() - time.perf_counter()
+_ON_THE_WIRE = frozenset(("association", "pdu", "message"))
+"""The categories of what has a direction."""
 _LAST_WORDS: Mapping[str, Direction] = {
     "sent": "sent",
     "requested": "sent",
@@ -55,8 +57,8 @@ class Event:
     level
         ``"debug"``, ``"info"``, ``"warning"`` or ``"error"``.
     category
-        What it is about: ``"transport"``, ``"association"``, ``"state"``, ``"pdu"``, ``"message"``, ``"operation"``,
-        ``"storage"`` or ``"security"``.
+        What it is about: ``"association"``, ``"state"``, ``"pdu"``, ``"message"``, ``"operation"``, ``"storage"`` or
+        ``"security"``.
     peer
         The other side.
     association
@@ -82,7 +84,7 @@ class Event:
 
     @property
     def direction(self) -> Direction:
-        """Which way something went: what ``data["direction"]`` says, or else the last word of the name.
+        """Which way something went: what ``data["direction"]`` says, or else, of what goes over a wire, the last word.
 
         Examples
         --------
@@ -92,11 +94,13 @@ class Event:
         told = self.data.get("direction")
         if told in ("sent", "received"):
             return "sent" if told == "sent" else "received"
+        if self.category not in _ON_THE_WIRE:
+            return ""
         return _LAST_WORDS.get(self.name.rpartition(" ")[2], "")
 
     @property
     def label(self) -> str:
-        """A few words for a line of a log or an arrow of a diagram: the command, else the name.
+        """A few words for a line of a log or an arrow of a diagram: the command or PDU, else the name.
 
         Examples
         --------
@@ -104,7 +108,7 @@ class Event:
         'association released'
         """
         command = self.data.get("command")
-        return printable(getattr(command, "name", None) or self.name)
+        return printable(getattr(command, "name", None) or self.data.get("pdu") or self.name)
 
 
 OnEvent: TypeAlias = Callable[[Event], object]
@@ -189,6 +193,25 @@ def at_least(level: str, consumer: OnEvent) -> OnEvent:
 
     def consume(event: Event) -> None:
         if LEVELS.get(event.level, logging.INFO) >= lowest:
+            consumer(event)
+
+    return consume
+
+
+def about(categories: Iterable[str], consumer: OnEvent) -> OnEvent:
+    """Make a consumer that hands on events of some categories.
+
+    Examples
+    --------
+    >>> seen = []
+    >>> consume = about(["association", "pdu"], seen.append)
+    >>> consume(Event("pdu sent", category="pdu")), consume(Event("message sent")), len(seen)
+    (None, None, 1)
+    """
+    wanted = frozenset(categories)
+
+    def consume(event: Event) -> None:
+        if event.category in wanted:
             consumer(event)
 
     return consume

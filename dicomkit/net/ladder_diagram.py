@@ -17,6 +17,8 @@ MAX_ROWS = 200
 _LEFT, _RIGHT, _WIDTH, _ROW, _TOP = 110, 530, 640, 28, 30
 _COLOURS = {"warning": "var(--dk-warn)", "error": "var(--dk-bad)"}
 _MAX_LABEL = 58
+_BELOW = ("pdu", "state")
+"""What is below the messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Ladder:
         return f'{style_element()}<div class="dk-out">{"".join(parts)}</div>'
 
 
-def ladder(events: Iterable[Event], *, us: str = "dicomkit", max_rows: int = MAX_ROWS) -> Ladder:
+def ladder(events: Iterable[Event], *, us: str = "dicomkit", max_rows: int = MAX_ROWS, pdus: bool = False) -> Ladder:
     """Draw what went over wires, one diagram for each association.
 
     Parameters
@@ -56,6 +58,8 @@ def ladder(events: Iterable[Event], *, us: str = "dicomkit", max_rows: int = MAX
         What to call our side.
     max_rows
         Events shown; how many are left out is said.
+    pdus
+        Whether to show each PDU and each change of state, too.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def ladder(events: Iterable[Event], *, us: str = "dicomkit", max_rows: int = MAX
        0.0 ms  ──▶  association requested
      250.0 ms  ◀──  association accepted
     """
-    iterator = iter(events)
+    iterator = (event for event in events if pdus or event.category not in _BELOW)
     shown = tuple(islice(iterator, max_rows))
     return Ladder(shown, sum(1 for _ in iterator), us)
 
@@ -79,8 +83,10 @@ def _line(event: Event, start: float) -> str:
 
 
 def _words(event: Event) -> str:
-    """Say what went: the command with its number and status, and how many bytes."""
+    """Say what went: the command with its number and status, and how many bytes; or between which states."""
     words = [event.label]
+    if event.category == "state":
+        words = [f"{printable(event.data.get('before'))} → {printable(event.data.get('state'))}"]
     command = event.data.get("command")
     if command is not None:
         number = command.get("MessageID", command.get("MessageIDBeingRespondedTo"))
@@ -90,7 +96,7 @@ def _words(event: Event) -> str:
             service = event.label.removesuffix("-RSP")
             words.append(f"0x{code:04X} {status(code, service).category}")
     count = event.data.get("bytes")
-    if isinstance(count, int):
+    if isinstance(count, int) and count:
         words.append(f"{count:,} bytes")
     return " ".join(words)
 

@@ -1,7 +1,7 @@
 """Queries: one value for C-FIND, QIDO-RS and a folder, and the rules of what matches it."""
 
 from dicomkit.query.folder import find_in
-from dicomkit.query.identifier import from_identifier, to_identifier
+from dicomkit.query.identifier import from_identifier, to_identifier, to_retrieval
 from dicomkit.query.key import EMPTY, Key, Keys, is_universal
 from dicomkit.query.matching import matcher, matches
 from dicomkit.query.models import MODELS, model_for, model_of
@@ -30,6 +30,7 @@ __all__ = [
     "returned",
     "to_identifier",
     "to_parameters",
+    "to_retrieval",
     "unique_key",
     "usual_keys",
 ]

@@ -8,6 +8,7 @@ from dicomkit.errors import QueryError
 from dicomkit.query.key import ONE_VALUE_VRS, WILDCARD_VRS, Key, Keys, key_vr, number_of
 from dicomkit.query.query import Query, level_name, returned
 from dicomkit.standard.attributes import attribute
+from dicomkit.standard.query_keys import UNIQUE_KEYS
 from dicomkit.values.decode import decode_value
 from dicomkit.values.tag import Tag
 from dicomkit.values.vr import VRS
@@ -35,6 +36,35 @@ def to_identifier(query: Query, *, returning: bool = True) -> DataSet:
     if not _is_ascii(query.keys):
         elements.append(Element.of("SpecificCharacterSet", "ISO_IR 192"))
     return DataSet(elements)
+
+
+def to_retrieval(query: Query) -> DataSet:
+    """Write a query as the identifier of C-GET and C-MOVE, which denotes entities by their unique keys.
+
+    Raises
+    ------
+    QueryError
+        When the unique key of the level is missing or has a wildcard, or there are keys that are unique on no level:
+        a peer may take such an identifier for one that denotes all that it has.
+
+    Examples
+    --------
+    >>> from dicomkit.query.query import query
+    >>> to_retrieval(query("study", StudyInstanceUID="1.2.3")).StudyInstanceUID
+    UID('1.2.3')
+    """
+    keys = dict(query.keys)
+    unique = UNIQUE_KEYS.get(query.level or "")
+    if unique is None:
+        raise QueryError("a retrieval needs a level", hint="make the query with one, like 'study'")
+    if not keys.get(unique):
+        raise QueryError(f"a retrieval on the level {query.level} needs {unique}", hint="find tells it")
+    for keyword, key in keys.items():
+        if keyword not in UNIQUE_KEYS.values():
+            raise QueryError(f"{keyword} is no key to retrieve by", hint=f"find first, then retrieve by {unique}")
+        if isinstance(key, str) and not set(key).isdisjoint("*?"):
+            raise QueryError(f"{keyword}={key!r} has a wildcard", hint="find first, then retrieve what was found")
+    return to_identifier(query, returning=False)
 
 
 def from_identifier(identifier: DataSet) -> Query:

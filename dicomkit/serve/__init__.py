@@ -6,11 +6,11 @@ from importlib import import_module
 from typing import Any
 
 _NAMES = {
-    "Hooks": "dimse",
+    "Hooks": "hooks",
     "PrintLimits": "film_hierarchy",
     "PrintedFilm": "printed_files",
     "Printer": "film_hierarchy",
-    "archive_provider": "dimse",
+    "archive_provider": "query_retrieve",
     "commitment": "storage_commitment",
     "instance_availability": "availability_notices",
     "mpps": "performed_steps",

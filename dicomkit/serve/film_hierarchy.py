@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -236,6 +236,16 @@ class Hierarchy:
     jobs: tuple[PrintJob, ...] = ()
 
     @property
+    def films(self) -> tuple[FilmBox, ...]:
+        """The film boxes of the session, in the order in which they were made."""
+        return self.session.films if self.session is not None else ()
+
+    @property
     def size(self) -> int:
         """Bytes of the images of its films."""
-        return sum(film.size for film in self.session.films) if self.session is not None else 0
+        return sum(film.size for film in self.films)
+
+    def with_last_film(self, film: FilmBox) -> Hierarchy:
+        """Put a changed film in place of the last one."""
+        assert self.session is not None
+        return replace(self, session=replace(self.session, films=(*self.films[:-1], film)))

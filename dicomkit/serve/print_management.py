@@ -24,7 +24,8 @@ from dicomkit.errors import DicomError, SourceError, ValueFormatError
 from dicomkit.serve.film_hierarchy import Hierarchy, Printer, PrintJob, PrintLimits
 from dicomkit.serve.printed_files import FilmFormat, PrintedFilm, write_films
 from dicomkit.serve.printed_film import compose, size_of
-from dicomkit.serve.printing_state import CLASSES, NO_RESOURCES, TRANSITIONS, Outcome, Rules, perform
+from dicomkit.serve.printing_rules import NO_RESOURCES, Outcome, Rules
+from dicomkit.serve.printing_state import CLASSES, TRANSITIONS, perform
 
 Into: TypeAlias = "str | os.PathLike[str] | Callable[[PrintedFilm], object]"
 

@@ -27,6 +27,7 @@ from dicomkit.archive import (
 from dicomkit.archive.place import path_part, placing
 from dicomkit.encoding.writer import to_bytes
 from dicomkit.errors import DicomError, ValueFormatError
+from dicomkit.new_file import PREFIX
 from dicomkit.query import query
 from dicomkit.samples import ct_series
 
@@ -235,6 +236,16 @@ def test_what_a_crash_left_without_a_row_is_found_again(tmp_path):
 
 
 @needs_data
+def test_what_a_crash_left_half_written_is_removed_once_it_is_old(tmp_path):
+    names = [PREFIX + digit * 16 for digit in "ab"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"half")
+    os.utime(tmp_path / names[0], (0, 0))
+    with FolderArchive(tmp_path) as archive:
+        assert len(archive) == 0
+        assert [path.name for path in tmp_path.glob(PREFIX + "[ab]*")] == names[1:]  # somebody may be writing it
+
+
 def test_an_existing_folder_is_taken_in_without_copying(tmp_path):
     folder = DATA / "05_series_ct"
     with FolderArchive(tmp_path) as archive:
@@ -294,6 +305,10 @@ def test_no_text_leads_a_path_astray(text):
     assert not set(part) & set('/\\:*?"<>|\0\n')
     assert not part.startswith(".")
     assert os.path.basename(part) == part
+
+
+def test_no_part_of_a_path_is_hidden_or_an_option():
+    assert [path_part(text) for text in (".hidden", "-rf", "--", "a-b")] == ["_hidden", "_rf", "_", "a-b"]
 
 
 def test_templates():

@@ -404,14 +404,34 @@ def test_a_subscription_to_all(worklist: Workitems) -> None:
     assert worklist.subscribe(GLOBAL, "PLAIN").events == ()
     assert numbers(worklist.subscribe(GLOBAL, "LOCKING", lock=True).events) == [(1, "2.25.10", ("LOCKING",))]
     made = worklist.create(step(), "2.25.11")
-    assert numbers(made.events) == [(1, "2.25.11", ("LOCKING",)), (1, "2.25.11", ("PLAIN",))]
+    assert numbers(made.events) == [
+        (number, "2.25.11", (ae,)) for ae in ("LOCKING", "PLAIN") for number in (1, 5)
+    ]  # the step is assigned to a station already (CC.2.4.3)
     assert {(one.ae, one.lock) for one in worklist.subscriptions("2.25.11")} == {("PLAIN", False), ("LOCKING", True)}
     worklist.suspend(GLOBAL, "PLAIN")
-    assert [event.receivers for event in worklist.create(step(), "2.25.12").events] == [("LOCKING",)]
+    assert [event.receivers for event in worklist.create(step(), "2.25.12").events] == [("LOCKING",)] * 2
     assert [one.ae for one in worklist.subscriptions("2.25.10")] == ["LOCKING", "PLAIN"]
     worklist.unsubscribe(GLOBAL, "LOCKING")
     assert [one.ae for one in worklist.subscriptions("2.25.10")] == ["PLAIN"]
     assert worklist.subscriptions() == ()
+
+
+def test_each_person_learns_of_an_assignment(worklist: Workitems) -> None:
+    def person(name: str) -> dict[str, Any]:
+        code = {"CodeValue": name, "CodingSchemeDesignator": "99P", "CodeMeaning": name}
+        return {"HumanPerformerCodeSequence": [code], "HumanPerformerName": name, "HumanPerformerOrganization": "Ward"}
+
+    worklist.subscribe(GLOBAL, "A")
+    made = worklist.create(step().assign(ScheduledHumanPerformersSequence=[person("P1"), person("P2")]), UID)
+    assigned = [event.data for event in made.events if event.number == 5]
+    assert [data["HumanPerformerCodeSequence", 0, "CodeValue"] for data in assigned] == ["P1", "P2"]
+    assert {data.HumanPerformerOrganization for data in assigned} == {"Ward"}
+    assert {data["ScheduledStationNameCodeSequence", 0, "CodeValue"] for data in assigned} == {ROOM[0]}
+    [left] = worklist.set(UID, DataSet(ScheduledHumanPerformersSequence=[])).events
+    assert [tag.keyword for tag in left.data] == ["ScheduledStationNameCodeSequence"]
+    [nobody] = worklist.set(UID, DataSet(ScheduledStationNameCodeSequence=[])).events
+    assert (nobody.number, len(nobody.data)) == (5, 0)
+    assert numbers(worklist.create(make_procedure_step("Read"), "2.25.78").events) == [(1, "2.25.78", ("A",))]
 
 
 def test_a_filtered_subscription(worklist: Workitems) -> None:
@@ -419,7 +439,8 @@ def test_a_filtered_subscription(worklist: Workitems) -> None:
     worklist.create(step(priority="LOW"), "2.25.11")
     urgent = query(None, ScheduledProcedureStepPriority="HIGH")
     assert numbers(worklist.subscribe(FILTERED, "A", keys=urgent, lock=True).events) == [(1, "2.25.10", ("A",))]
-    assert numbers(worklist.create(step(priority="HIGH"), "2.25.12").events) == [(1, "2.25.12", ("A",))]
+    made = worklist.create(step(priority="HIGH"), "2.25.12")
+    assert numbers(made.events) == [(1, "2.25.12", ("A",)), (5, "2.25.12", ("A",))]
     assert worklist.create(step(priority="LOW"), "2.25.13").events == ()
     [one] = worklist.subscriptions()
     assert (one.ae, one.uid, dict(one.keys)) == ("A", FILTERED, {"ScheduledProcedureStepPriority": "HIGH"})
@@ -591,7 +612,7 @@ def test_a_worklist_survives_a_restart(tmp_path: Path) -> None:
         again.change_state(UID, "COMPLETED", OTHER)
     assert again.set(UID, performed(step()).assign(TransactionUID=LOCK)).status == 0
     assert numbers(again.change_state(UID, "COMPLETED", LOCK).events) == [(1, UID, ("A", "B"))]
-    assert numbers(again.create(step(), "2.25.2").events) == [(1, "2.25.2", ("B",))]
+    assert numbers(again.create(step(), "2.25.2").events) == [(1, "2.25.2", ("B",)), (5, "2.25.2", ("B",))]
     again.close()
 
 

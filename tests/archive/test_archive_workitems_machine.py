@@ -113,7 +113,7 @@ class Machine(RuleBasedStateMachine):
             scopes = [scope for scope in scopes if scope == GLOBAL or priority == "HIGH"]
             if scopes:
                 step.subscribers[ae] = any(self.all[ae, scope] for scope in scopes)
-                self.expected.append((1, uid, (ae,), "SCHEDULED"))
+                self.expected += [(1, uid, (ae,), "SCHEDULED"), (5, uid, (ae,), None)]
 
     @rule(
         uid=SOME_UID,

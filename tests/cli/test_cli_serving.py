@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,15 +23,17 @@ import dicomkit as dk
 from dicomkit.archive import FolderWorklist, SqliteSteps, Transactions
 from dicomkit.dimse import sync, ups
 from dicomkit.dimse.commitment import commitment_reports
+from dicomkit.new_file import PREFIX
 from dicomkit.objects.performed_step import COMPLETED, state_of
 from dicomkit.query import query
 
 SERIES = dk.samples.ct_series(3, 8)
+UNFINISHED = PREFIX + 16 * "[0-9a-f]"
 
 
 @contextmanager
-def serving(folder: Path, *arguments: object) -> Iterator[dk.Peer]:
-    """A process that serves an archive in a folder; Ctrl-C ends it."""
+def serving(folder: Path, *arguments: object, ended_by: int = signal.SIGINT) -> Iterator[dk.Peer]:
+    """A process that serves an archive in a folder; Ctrl-C ends it, or another signal."""
     command = [sys.executable, "-m", "dicomkit", "serve", folder / "archive", "--port", 0, "--ae", "OURS", *arguments]
     # the default action of SIGINT is restored, since background processes may have inherited that it is ignored
     restore = None if os.name == "nt" else (lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None)
@@ -42,7 +46,7 @@ def serving(folder: Path, *arguments: object) -> Iterator[dk.Peer]:
         found = re.search(r"OURS on 127\.0\.0\.1:(\d+)", line)
         assert found, line
         yield dk.Peer("127.0.0.1", int(found[1]), "OURS", "TESTS")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ended_by)
         out, err = process.communicate(timeout=30)
         assert process.returncode == 0, err
         assert "stopped" in out
@@ -114,3 +118,32 @@ def test_what_was_under_way_is_after_a_restart(tmp_path: Path) -> None:
     result = ledger.result(asked.transaction_uid)
     assert result is not None
     assert result.is_committed
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_signal_in_the_middle_of_an_instance_leaves_no_half_of_it(tmp_path: Path, ended_by: int) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with serving(tmp_path, ended_by=ended_by) as peer:
+            dk.store(peer, SERIES[0]).raise_for_failures()
+            slowly = pool.submit(dk.store, peer, dk.samples.ct_series(1, 256), rate_limit=20_000)  # takes seconds
+            peers.wait_until(lambda: bool(list((tmp_path / "archive").glob(UNFINISHED))), "a part of it")
+        with pytest.raises(dk.DicomError, match=r"lost the connection|closed the connection"):
+            slowly.result(10).raise_for_failures()
+    assert [path.stem for path in (tmp_path / "archive").rglob("*.dcm")] == [SERIES[0].SOPInstanceUID]
+    assert not list((tmp_path / "archive").glob(UNFINISHED))
+    with dk.FolderArchive(tmp_path / "archive") as archive:
+        assert len(archive) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGTERM ends a process of Windows at once")
+def test_what_is_taken_in_can_be_interrupted(tmp_path: Path) -> None:
+    dk.samples.write_series(dk.samples.ct_series(200, 8), tmp_path / "in")
+    for number in range(20):
+        shutil.copytree(tmp_path / "in", tmp_path / "many" / str(number))
+    command = [sys.executable, "-m", "dicomkit", "serve", tmp_path / "archive", "--port", "0"]
+    with subprocess.Popen([*map(str, command), "--take-in", str(tmp_path / "many")], stdout=subprocess.PIPE) as process:
+        peers.wait_until(lambda: bool(list((tmp_path / "archive").glob("*.sqlite*"))), "the beginning")
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert out.decode().splitlines()[-1] == "stopped"

@@ -298,6 +298,55 @@ def test_a_failure_is_tried_again_in_time_or_given_up(queue, clock):
     assert [entry.id for entry in queue.claim(5)] == [one.id]
 
 
+@pytest.mark.parametrize("opened_again", [False, True])
+def test_nothing_waits_for_a_time_that_a_clock_showed_before_it_was_set_back(tmp_path, clock, opened_again):
+    queue = Queue(tmp_path / "q", clock=clock)
+    queue.put(instance(1), "PACS")
+    queue.put(instance(5), "PACS", not_before=clock.now + 100)
+    queue.failed(queue.claim(), "no answer", retry_at=clock.now + 30)
+    clock.now -= 86400
+    if opened_again:
+        queue.close()
+        queue = Queue(tmp_path / "q", clock=clock)
+    with queue:
+        assert queue.next_time() == clock.now + 30
+        assert queue.claim() == []
+        clock.now += 30
+        [one] = queue.claim()
+        assert one.attempts == 2
+        queue.delivered(one)
+        assert queue.next_time() == clock.now + 86400 + 70  # a moment that somebody named is still that one
+
+
+def test_closing_waits_for_who_is_writing(tmp_path):
+    queue = Queue(tmp_path / "q")
+    writing, go_on, ended = threading.Event(), threading.Event(), []
+
+    def write() -> None:
+        with queue._database.writing() as connection:
+            writing.set()
+            go_on.wait(10)
+            connection.execute("UPDATE settings SET keep_count = 7")
+        ended.append("written")
+
+    def close() -> None:
+        queue.close()
+        ended.append("closed")
+
+    threads = [threading.Thread(target=write), threading.Thread(target=close)]
+    threads[0].start()
+    assert writing.wait(10)
+    threads[1].start()
+    threads[1].join(0.2)
+    assert ended == []
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(ended) == ["closed", "written"]
+    with Queue(tmp_path / "q") as again, again._database.reading() as connection:
+        assert connection.execute("SELECT keep_count FROM settings").fetchone() == (7,)
+
+
 def test_closing_gives_back_what_was_claimed(tmp_path, clock):
     with Queue(tmp_path / "q", clock=clock) as first, Queue(tmp_path / "q", clock=clock) as second:
         first.put([instance(1), instance(2)], "PACS")

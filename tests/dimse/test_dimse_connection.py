@@ -131,6 +131,17 @@ def test_every_cell(state, event):
         assert indications == [Closed()]
 
 
+def test_the_table_is_that_of_pynetdicom():
+    fsm = pytest.importorskip("pynetdicom.fsm")
+    theirs = {
+        (int(state[3:]), int(event[3:])): action.replace("_", "-")
+        for (event, state), action in fsm.TRANSITION_TABLE.items()
+    }
+    ours = {cell: found[0] for cell in itertools.product(states(), events()) if (found := transition(*cell))}
+    assert ours == theirs
+    assert len(ours) == 123
+
+
 def test_an_acceptor_begins_with_the_timer():
     connection = Connection(acceptor=True)
     assert (connection.state, connection.timer_runs) == (2, True)

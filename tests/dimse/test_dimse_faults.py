@@ -6,6 +6,7 @@ import random
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,22 +16,32 @@ from dimse_drivers import BLOCKING, DRIVERS, LOCALHOST, files_in, serving, stora
 from faulty_proxy import TO_CLIENT, TO_SERVER, Fault, faulty_proxy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from served_archive import served
 
 from dicomkit import read
+from dicomkit.archive import MemoryArchive
 from dicomkit.dimse.connection import Connection
 from dicomkit.dimse.echo import echo
+from dicomkit.dimse.find import find
 from dicomkit.dimse.negotiation import Proposal
-from dicomkit.dimse.pdu import AssociateRQ
+from dicomkit.dimse.pdu import AssociateAC, AssociateRQ, ContextResult, ReleaseRQ
 from dicomkit.dimse.pdu_bytes import encode_pdu
 from dicomkit.dimse.peer import Peer
 from dicomkit.dimse.provider import provide
+from dicomkit.dimse.retrieve import get, move
 from dicomkit.dimse.store import store
 from dicomkit.net.errors import NetworkError
 from dicomkit.net.timeouts import Timeouts
+from dicomkit.samples import ct_series
+from dicomkit.serve import serve_dimse
 
 QUICK = Timeouts(connect=1, read=0.4, write=0.4, artim=0.4, idle=0.4)
 REQUEST = encode_pdu(AssociateRQ("THEM", "US", Proposal.of("1.2.840.10008.1.1", "1.2.840.10008.5.1.4.1.1.2").contexts))
 both = pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
+
+
+EVERY_BYTE = ("cut_after", "stall_after")
+"""The others are told apart by the system only, and happen at every fiftieth part."""
 
 
 def exchange_length(driver, peer: Peer, path: Path, direction: str) -> int:
@@ -48,9 +59,7 @@ def test_a_store_that_is_spoilt_at_its_bytes(driver, direction, fault, tmp_path)
     out = tmp_path / "out"
     with serving(driver, out, timeouts=QUICK) as peer:
         length = exchange_length(driver, peer, path, direction)
-        instant = fault in ("cut_after", "reset")
-        every = fault == "cut_after" and driver is BLOCKING
-        places = range(0, length, 1 if every else max(length // (150 if instant else 24), 1))
+        places = range(0, length, 1 if fault in EVERY_BYTE and driver is BLOCKING else max(length // 50, 1))
 
         def spoil(place: int) -> None:
             options = {"cut_after": place, "reset": True} if fault == "reset" else {fault: place}
@@ -64,11 +73,45 @@ def test_a_store_that_is_spoilt_at_its_bytes(driver, direction, fault, tmp_path)
                     assert report[0].is_stored or isinstance(report[0].error, NetworkError)
                 assert time.monotonic() - began < 5
 
-        with ThreadPoolExecutor(8) as pool:
+        with ThreadPoolExecutor(8 if fault in ("cut_after", "reset") else 64) as pool:
             list(pool.map(spoil, places))
         assert driver.run(echo(Peer(LOCALHOST, peer.port))).category == "Success"
         peers.wait_until(lambda: not list(out.glob(".*")), "what wasn't whole is removed", 5)
     assert [read(stored) == whole for stored in files_in(out)] == [True]
+
+
+@both
+@pytest.mark.parametrize("direction", [TO_SERVER, TO_CLIENT])
+@pytest.mark.parametrize("fault", EVERY_BYTE)
+@pytest.mark.parametrize("verb", [find, get, move])
+def test_a_query_or_retrieval_that_is_spoilt_at_its_bytes(driver, direction, fault, verb):
+    archive, port = MemoryArchive(), peers.free_port()
+    series = ct_series(2, 4)
+    for ds in series:
+        archive.store(ds)
+    keys = {"StudyInstanceUID": series[0].StudyInstanceUID}
+    options = {"into": list} if verb is get else {}
+    third = serve_dimse(archive, port=port, ae="THIRD")  # the proxy doesn't see what goes there
+    with third, served(driver, archive, timeouts=QUICK, destinations={"THIRD": third.peer()}) as peer:
+
+        def ask(port: int) -> None:
+            where = ["THIRD"] if verb is move else []
+            driver.run(verb(Peer(LOCALHOST, port, timeouts=QUICK), "study", *where, **options, **keys))
+
+        with faulty_proxy(peer.port) as proxy:
+            ask(proxy.port)
+            length = proxy.passed[direction]
+
+        def spoil(place: int) -> None:
+            with faulty_proxy(peer.port, Fault(direction, **{fault: place})) as proxy:
+                began = time.monotonic()
+                with suppress(NetworkError):  # and no other error
+                    ask(proxy.port)
+                assert time.monotonic() - began < 5
+
+        with ThreadPoolExecutor(8 if fault == "cut_after" else 64) as pool:
+            list(pool.map(spoil, range(0, length, max(length // 50, 1))))
+        assert driver.run(echo(Peer(LOCALHOST, peer.port))).category == "Success"
 
 
 @both
@@ -150,17 +193,28 @@ def test_a_bounded_fuzz_run_of_the_machine():
         assert 1 <= connection.state <= 13
 
 
+ACCEPTED = encode_pdu(AssociateAC("US", "THEM", (ContextResult(1, 0, "1.2.840.10008.1.2"),)))
+ANSWERS = {
+    "nothing": b"",
+    "another protocol": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "a rejection with strange numbers": b"\x03\x00\x00\x00\x00\x04\x00\x01\x01\x07",
+    "an abort": b"\x07\x00\x00\x00\x00\x04\x00\x00\x02\x06",
+    "an acceptance of 4 GB": b"\x02\x00\xff\xff\xff\xff" + bytes(1000),
+    "an acceptance of a context that was not proposed": encode_pdu(
+        AssociateAC("US", "THEM", (ContextResult(99, 0, "1.2.840.10008.1.2"),))
+    ),
+    "a PDU of 4 GB": ACCEPTED + b"\x04\x00\xff\xff\xff\xff" + bytes(1000),
+    "a value of 4 GB": ACCEPTED + b"\x04\x00\x00\x00\x10\x00\xff\xff\xff\xff\x01\x03" + bytes(4000),
+    "a command without end": ACCEPTED + (b"\x04\x00\x00\x00\x40\x06\x00\x00\x40\x02\x01\x01" + bytes(0x4000)) * 8,
+    "a request for release": ACCEPTED + encode_pdu(ReleaseRQ()),
+    "an acceptance, and then nothing": ACCEPTED,
+}
+
+
 @both
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"",
-        b"HTTP/1.1 400 Bad Request\r\n\r\n",
-        b"\x03\x00\x00\x00\x00\x04\x00\x01\x01\x07",
-        b"\x07\x00\x00\x00\x00\x04\x00\x00\x02\x06",
-    ],
-)
-def test_a_peer_that_answers_something_else(driver, answer):
+@pytest.mark.parametrize("what", ANSWERS)
+def test_a_peer_that_answers_something_else(driver, what):
+    answer = ANSWERS[what]
     with socket.create_server((LOCALHOST, 0)) as listener, ThreadPoolExecutor(1) as pool:
 
         def respond() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from clock_driver import REAL, Clock, ClockDriver, under
@@ -26,6 +26,7 @@ from dicomkit.dimse.retrieve import get, move
 from dicomkit.dimse.retrying import Given, retrying
 from dicomkit.dimse.steps import Emit, Offload, Open, Read, Sleep
 from dicomkit.dimse.sync import connect
+from dicomkit.errors import DicomError
 from dicomkit.net.breaker import Breaker
 from dicomkit.net.errors import (
     AssociationAbortedError,
@@ -319,6 +320,88 @@ def test_move_to_a_receiver_gives_each_instance_once(driver, clock):
     assert ran.error is None
     assert ran.slept == [1]
     assert sorted(ds.InstanceNumber for ds in ran.results) == [1, 2, 3, 4]
+
+
+@dataclass
+class Picky:
+    """Takes instances, but refuses some of them so often."""
+
+    refusing: dict[int, int]
+    asked: list[int] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)
+
+    def __call__(self, ds: DataSet) -> None:
+        number = ds.InstanceNumber
+        self.asked.append(number)
+        if self.refusing.get(number, 0):
+            self.refusing[number] -= 1
+            raise DicomError("not now")
+        self.taken.append(number)
+
+
+@both
+@pytest.mark.parametrize("level", ["series", "image"])
+@pytest.mark.parametrize("verb", [get, move], ids=["get", "move"])
+def test_what_the_peer_could_not_send_is_asked_for_again(driver, clock, verb, level):
+    series = ct_series(slices=4, size=16)
+    picky, events, states, port = Picky({2: 1, 3: 2}), [], [], free_port()
+    keys = {"StudyInstanceUID": series[0].StudyInstanceUID, "SeriesInstanceUID": series[0].SeriesInstanceUID}
+    if level == "image":
+        keys["SOPInstanceUID"] = [ds.SOPInstanceUID for ds in series]
+    options = {"port": port} if verb is move else {"sop_classes": ["1.2.840.10008.5.1.4.1.1.2"]}
+    here = {"DICOMKIT": Peer(LOCALHOST, port, "DICOMKIT")}
+    with serve_dimse(MemoryArchive(), ae="PACS", port=0, destinations=here) as server:
+        sync.store(server.peer(), series)
+        operation = verb(
+            server.peer(),
+            level,
+            into=picky,
+            retry_failed=policy(clock, strategy="linear", first=5),
+            on_event=events.append,
+            on_progress=states.append,
+            **options,
+            **keys,
+        )
+        ran = ClockDriver(driver, clock).run(operation)
+    assert ran.error is None
+    assert ran.slept == [5, 10]
+    assert sorted(picky.taken) == [1, 2, 3, 4]
+    assert sorted(picky.asked) == [1, 2, 2, 3, 3, 3, 4]
+    assert (ran.value.status.category, ran.value.completed, ran.value.failed) == ("Success", 4, 0)
+    told = [state.completed for state in states if state.status.category != "Pending"]
+    assert told == ([2, 1, 1] if level == "image" else [2, 3, 4])
+    assert [event.data["wait"] for event in events if event.name == "retry"] == [5, 10]
+
+
+@both
+def test_what_the_peer_can_not_send_is_told_at_the_end(driver, clock):
+    series = ct_series(slices=3, size=16)
+    with serve_dimse(MemoryArchive(), ae="PACS", port=0) as server:
+        sync.store(server.peer(), series)
+
+        def getting(picky, **options):
+            operation = get(
+                server.peer(),
+                "series",
+                SeriesInstanceUID=series[0].SeriesInstanceUID,
+                into=picky,
+                sop_classes=["1.2.840.10008.5.1.4.1.1.2"],
+                **options,
+            )
+            return ClockDriver(driver, clock).run(operation)
+
+        failed = (next(ds.SOPInstanceUID for ds in series if ds.InstanceNumber == 2),)
+        for attempts, waits in ((3, [1, 2]), (None, [])):
+            picky = Picky({2: 9})
+            ran = getting(picky, retry_failed=attempts and policy(clock, attempts=attempts))
+            assert (ran.error, ran.slept) == (None, waits)
+            assert (ran.value.status.code, ran.value.completed, ran.value.failed_uids) == (0xB000, 2, failed)
+            assert picky.asked.count(2) == len(waits) + 1
+        picky = Picky({2: 9})
+        ran = getting(picky, retry_failed=policy(clock), cancelled=lambda: picky.asked.count(2) == 2)
+        assert (ran.error, ran.value.failed_uids, ran.slept) == (None, failed, [1])
+        ran = getting(Picky({1: 1, 2: 1, 3: 1}), retry_failed=policy(clock))  # A702, and a list of all
+        assert (ran.error, ran.value.completed, ran.slept) == (None, 3, [1])
 
 
 @both

@@ -17,11 +17,10 @@ from dicomkit import read
 from dicomkit.dimse.echo import echo
 from dicomkit.dimse.outgoing import Outgoing, outgoing
 from dicomkit.dimse.peer import Peer
-from dicomkit.dimse.policies import all_of, called, calling, hosts, identified, limited
+from dicomkit.dimse.policies import called, limited
 from dicomkit.dimse.pool import Pool, close_pool
 from dicomkit.dimse.provider import provide
 from dicomkit.dimse.store import store
-from dicomkit.dimse.user_information import UserIdentity
 from dicomkit.errors import DicomError
 from dicomkit.files.write import write_file
 from dicomkit.net.errors import (
@@ -276,37 +275,6 @@ def test_a_pool_is_shared_by_threads(files, tmp_path):
 
 
 @both
-@pytest.mark.parametrize(
-    ("policy", "reason"),
-    [(calling(["OTHER"]), 3), (calling(denied=["DICOMKIT"]), 3), (called("NOBODY"), 7), (hosts("10.0.0.1"), 1)],
-)
-def test_policies_reject(driver, policy, reason):
-    with serving(driver, list, accept=all_of(policy)) as peer, pytest.raises(AssociationRejectedError) as caught:
-        driver.run(echo(peer))
-    assert (caught.value.source, caught.value.reason) == (1, reason)
-    assert caught.value.hint or reason == 1
-
-
-@both
-def test_user_identity(driver):
-    seen = []
-
-    def check(identity, caller):
-        seen.append((identity.kind, identity.name, identity.passcode))
-        return b"ticket" if identity.passcode == "right" else False
-
-    with serving(driver, list, accept=identified(check)) as peer:
-        with_identity = partial(Peer, peer.host, peer.port)
-        driver.run(
-            echo(with_identity(identity=UserIdentity.username("jane", passcode="right", response_requested=True)))
-        )
-        for identity in (None, UserIdentity.username("jane", passcode="wrong")):
-            with pytest.raises(AssociationRejectedError):
-                driver.run(echo(with_identity(identity=identity)))
-    assert seen == [(2, "jane", "right"), (2, "jane", "wrong")]
-
-
-@both
 def test_no_more_associations_than_allowed(driver):
     provider = storage(list)
     with driver.serve(limited(provider, most=1)) as port:
@@ -416,33 +384,6 @@ def test_from_dcmtk(driver, files, tmp_path):
     assert "Called AE Title Not Recognized" in refused.output
     sent = sorted(data_set_bytes(path) for path in files)
     assert sorted(data_set_bytes(path) for path in files_in(tmp_path / "out")) == sent
-
-
-@both
-@needs("storescu")
-@pytest.mark.parametrize(
-    ("options", "kind"),
-    [
-        (("-usr", "jane"), 1),
-        (("-usr", "jane", "-pwd", "right"), 2),
-        (("-kt", "FILE"), 3),
-        (("--saml", "FILE"), 4),
-        (("--jwt", "FILE"), 5),
-    ],
-)
-def test_user_identities_of_dcmtk(driver, files, tmp_path, options, kind):
-    seen = []
-
-    def check(identity, caller):
-        seen.append(identity)
-        return True
-
-    token = tmp_path / "token"
-    token.write_text("token")
-    options = [token if option == "FILE" else option for option in options]
-    with serving(driver, tmp_path / "out", accept=identified(check)) as peer:
-        peers.storescu(peer.port, files[:1], *options, "-rsp").check()
-    assert [identity.kind for identity in seen] == [kind]
 
 
 @both

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import ssl
+from urllib.error import HTTPError
 
 import peers
 import pytest
 from dimse_drivers import DRIVERS, LOCALHOST, files_in, serving
 from peers import needs
+from served_archive import served
 
+from dicomkit import read
+from dicomkit.archive import MemoryArchive
 from dicomkit.dimse.echo import echo
+from dicomkit.dimse.find import find
 from dicomkit.dimse.peer import Peer
+from dicomkit.dimse.retrieve import get, move
+from dicomkit.dimse.steps import Serve, Sleep, Stop
 from dicomkit.dimse.store import store
+from dicomkit.net.audit_fold import AuditFold
+from dicomkit.net.audit_messages import AuditSource
 from dicomkit.net.errors import NetworkError
 from dicomkit.net.timeouts import Timeouts
 from dicomkit.net.tls import client, server
@@ -85,6 +96,58 @@ def test_strangers_are_refused(driver, certificates):
 
 
 @both
+def test_a_server_tells_who_could_not_be_secured(driver, certificates):
+    told, trail = [], []
+    fold = AuditFold(AuditSource("ours"), {"SecurityAlert"})
+
+    def listen(event):
+        told.append(event)
+        trail.extend(fold.feed(event))
+
+    def refused(count):
+        peers.wait_until(lambda: len([event for event in told if event.name == "connection refused"]) == count)
+        return told[-1]
+
+    with served(driver, MemoryArchive(), tls=as_server(certificates), on_event=listen) as peer:
+        with socket.create_connection((LOCALHOST, peer.port), timeout=5) as plain:
+            plain.sendall(b"\x01\x00 this is no TLS" * 10)
+            assert refused(1).data["cause"] == "security"
+            assert refused(1).peer == "{}:{}".format(*plain.getsockname())
+        nobody = client(authorities=certificates.authority, check_name=False)
+        for count, secure in enumerate([nobody, as_client(certificates, who="stranger")], 2):
+            with pytest.raises(NetworkError):
+                driver.run(echo(secured(peer.port, secure)))
+            assert refused(count).data["cause"] == "security"
+        driver.run(echo(secured(peer.port, as_client(certificates), peer.aet)))
+    assert [message.kind for message in trail] == ["SecurityAlert"] * 3
+
+
+@both
+def test_a_server_waits_for_no_handshake_for_long(driver, certificates):
+    refused = []
+
+    def nothing(wire, remote):
+        raise AssertionError("nobody was let in")
+        yield
+
+    serve = Serve(
+        nothing, LOCALHOST, 0, as_server(certificates), handshake=0.3, refused=lambda _, error: refused.append(error)
+    )
+
+    def waiting():
+        running = yield serve
+        with socket.create_connection((LOCALHOST, running.port), timeout=5) as silent:
+            while not refused:
+                yield Sleep(0.05)
+            silent.settimeout(5)
+            assert silent.recv(1) == b""
+        yield Stop(running)
+
+    driver.run(waiting())
+    assert len(refused) == 1
+
+
+@both
 def test_a_server_that_is_not_trusted(driver, certificates):
     with serving(driver, list, as_server(certificates)) as peer:
         with pytest.raises(NetworkError, match="certificate") as caught:
@@ -122,6 +185,20 @@ def test_from_dcmtk(driver, version, certificates, tmp_path):
 
 @both
 @versions
+@needs("findscu")
+def test_queries_of_dcmtk(driver, version, certificates, tmp_path):
+    """Of the other programs of DCMTK neither getscu, movescu nor dcmqrscp speaks TLS."""
+    (path,) = peers.small_instances(tmp_path / "in", slices=1)
+    archive = MemoryArchive()
+    archive.store(path)
+    with served(driver, archive, tls=as_server(certificates, version)) as peer:
+        found = peers.findscu(peer.port, ["QueryRetrieveLevel=STUDY"], *peers.tls_options(certificates, "client"))
+        assert found.check().output.count("Find Response: 1 (Pending)") == 1
+        assert peers.findscu(peer.port, ["QueryRetrieveLevel=STUDY"], timeout=20).code != 0
+
+
+@both
+@versions
 @needs("Orthanc")
 def test_to_orthanc(driver, version, certificates, tmp_path):
     files = peers.small_instances(tmp_path / "in", slices=2)
@@ -146,3 +223,37 @@ def test_with_pynetdicom(driver, version, certificates, tmp_path):
         assert association.is_established
         assert association.send_c_echo().Status == 0
         association.release()
+
+
+@both
+@needs("Orthanc")
+def test_from_orthanc(driver, certificates, tmp_path):
+    files = peers.small_instances(tmp_path / "in", slices=2)
+    with serving(driver, tmp_path / "out", as_server(certificates)) as peer:
+        ours = {"AET": "OURS", "Host": LOCALHOST, "Port": peer.port, "UseDicomTls": True}
+        with peers.orthanc(tls=certificates, options={"DicomModalities": {"OURS": ours}}) as orthanc:
+            peers.upload(orthanc, files)
+            peers.rest(orthanc, "/modalities/OURS/echo", b"{}")
+            uids = json.dumps(peers.rest(orthanc, "/instances")).encode()
+            assert peers.rest(orthanc, "/modalities/OURS/store", uids)["FailedInstancesCount"] == 0
+            plain = json.dumps({**ours, "UseDicomTls": False}).encode()
+            peers.rest(orthanc, "/modalities/OURS", plain, "PUT")
+            with pytest.raises(HTTPError):
+                peers.rest(orthanc, "/modalities/OURS/echo", b"{}")
+    assert len(files_in(tmp_path / "out")) == 2
+
+
+@both
+@needs("Orthanc")
+def test_everything_with_orthanc(driver, certificates, tmp_path):
+    files = peers.small_instances(tmp_path / "in", slices=2)
+    key = {"StudyInstanceUID": read(files[0]).StudyInstanceUID}
+    port = peers.free_port()
+    ours = {"AET": "DICOMKIT", "Host": LOCALHOST, "Port": port, "UseDicomTls": True}
+    with peers.orthanc(tls=certificates, options={"DicomModalities": {"DICOMKIT": ours}}) as orthanc:
+        peers.upload(orthanc, files)
+        peer = secured(orthanc.port, as_client(certificates), orthanc.aet)
+        assert len(driver.collect(find(peer, "study"))) == 1
+        assert len(driver.collect(get(peer, "study", **key))) == 2
+        moved = driver.collect(move(peer, "study", port=port, tls=as_server(certificates), **key))
+    assert len(moved) == 2

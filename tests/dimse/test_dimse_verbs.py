@@ -10,7 +10,8 @@ import pytest
 
 import dicomkit as dk
 from dicomkit.archive import MemoryArchive
-from dicomkit.dimse import aio, sync
+from dicomkit.dimse import aio, sync, ups, ups_aio
+from dicomkit.dimse.results import Matches
 from dicomkit.net import ladder, metrics
 from dicomkit.net.errors import NetworkError
 
@@ -35,6 +36,15 @@ def test_matches_are_a_sequence_and_a_table(server):
     assert "<table" in hits._repr_html_()
     assert hits.outcome.category == "Success"
     assert len(dk.find(server.peer(), "image", PatientID="nobody")) == 0
+
+
+def test_a_table_names_the_items_of_sequences():
+    code = {"CodeValue": "CTHEAD", "CodingSchemeDesignator": "99X", "CodeMeaning": "CT of the head"}
+    found = Matches(iter([dk.DataSet(PatientID="A", ProcedureCodeSequence=[code]), dk.DataSet(PatientID="B")]))
+    table = found.to_table()
+    assert str(table.ProcedureCodeSequence.dtype) == "string"
+    assert table.ProcedureCodeSequence.fillna("-").tolist() == ["CT of the head", "-"]
+    assert found[0].ProcedureCodeSequence[0].CodeValue == "CTHEAD"
 
 
 def test_errors_come_at_the_call(server):
@@ -97,12 +107,40 @@ def test_events_become_a_ladder_and_metrics(server):
     assert not any("passcode" in repr(event).lower() for event in events)
 
 
+def test_every_pdu_and_every_state_is_told_on_both_sides():
+    told = {"ours": [], "theirs": []}
+    with dk.serve_dimse(MemoryArchive(), port=0, on_event=told["theirs"].append) as server:
+        dk.store(server.peer(), dk.samples.ct_series(2, 64), on_event=told["ours"].append).raise_for_failures()
+        found = dk.find(server.peer(), "image", on_event=told["ours"].append)
+        assert len(found) == 2
+    pdus = {
+        side: [(event.direction, event.data["pdu"], event.data["bytes"]) for event in events if event.category == "pdu"]
+        for side, events in told.items()
+    }
+    turned = {"sent": "received", "received": "sent"}
+    assert sorted(pdus["ours"]) == sorted((turned[way], name, size) for way, name, size in pdus["theirs"])
+    names = [name for _, name, _ in pdus["ours"]]
+    assert names[:4] == ["A-ASSOCIATE-RQ", "A-ASSOCIATE-AC", "P-DATA-TF", "P-DATA-TF"]
+    assert names[-2:] == ["A-RELEASE-RQ", "A-RELEASE-RP"]
+    states = {side: [event.data["state"] for event in told[side] if event.category == "state"] for side in told}
+    assert states["ours"] == ["Sta4", "Sta5", "Sta6", "Sta7", "Sta1"] * 2
+    assert states["theirs"] == ["Sta2", "Sta3", "Sta6", "Sta8", "Sta13"] * 2
+    messages = [event.label for event in told["theirs"] if event.name == "message sent"]
+    assert messages == ["C-STORE-RSP"] * 2 + ["C-FIND-RSP"] * 3
+    assert "Sta5 → Sta6" in str(ladder(told["ours"], pdus=True))
+    assert "Sta5" not in str(ladder(told["ours"]))
+    assert "P-DATA-TF" not in str(ladder(told["ours"]))
+
+
 def test_the_twins_have_the_same_names_and_arguments():
     for name in ("echo", "find", "find_identifier", "get", "move", "explain_association"):
         ours, twin = inspect.signature(getattr(sync, name)), inspect.signature(getattr(aio, name))
         assert ours.parameters == twin.parameters
     for name in ("store", "connect"):
         assert hasattr(aio, name)
+    for name in ("cancel", "claim", "complete", "create", "find", "get", "report", "subscribe", "update", "watch"):
+        ours, twin = inspect.signature(getattr(ups, name)), inspect.signature(getattr(ups_aio, name))
+        assert list(ours.parameters) == list(twin.parameters)
 
 
 def test_asyncio(server):

@@ -31,7 +31,7 @@ from dicomkit.net.audit import AuditMessage, audit_from_json, audit_to_json, aud
 from dicomkit.net.errors import NetworkError
 from dicomkit.net.events import Event
 from dicomkit.query import query
-from dicomkit.serve.dimse import Hooks, serve_dimse
+from dicomkit.serve import Hooks, serve_dimse
 
 certificates = peers.certificates
 

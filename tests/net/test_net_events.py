@@ -82,6 +82,11 @@ def test_directions(name, data, direction):
     assert Event(name, data=data).direction == direction
 
 
+def test_what_is_done_with_an_instance_goes_no_way():
+    assert Event("instance refused", category="storage").direction == ""
+    assert Event("connection refused", category="security").direction == ""
+
+
 def test_a_log_line_can_not_be_forged(caplog):
     logger = logging.getLogger("test.net")
     consume = to_logging(logger)

@@ -1,5 +1,6 @@
 """A static scan for what is often insecure; each finding is answered here, and one without an answer fails."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -48,3 +49,26 @@ def test_every_finding_is_answered():
 def test_no_finding_is_silenced_in_the_code():
     marker = "# no" + "sec"
     assert [path for path in (ROOT / "dicomkit").rglob("*.py") if marker in path.read_text(encoding="utf-8")] == []
+
+
+UNKNOWN = {"name": "a", "skip_reason": "not found"}
+SOUND = {"name": "b", "version": "1", "vulns": []}
+VULNERABLE = {"name": "c", "version": "2", "vulns": [{"id": "CVE-2026-1", "fix_versions": ["3"]}]}
+
+
+@pytest.mark.parametrize(
+    ("packages", "exit_code", "says"),
+    [
+        ([UNKNOWN], 2, "0 packages audited, 0 vulnerable\n1 packages could not be audited"),
+        ([], 2, "0 packages audited"),
+        ([UNKNOWN, SOUND], 0, "1 packages audited, 0 vulnerable\n1 packages could not be audited"),
+        ([UNKNOWN, SOUND, VULNERABLE], 1, "c 2: CVE-2026-1"),
+    ],
+)
+def test_what_could_not_be_audited_is_not_taken_for_sound(packages, exit_code, says):
+    specification = importlib.util.spec_from_file_location("audit", ROOT / "tools" / "audit_dependencies.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    audit = module.read_report({"dependencies": packages})
+    assert audit.exit_code == exit_code
+    assert says in str(audit)

@@ -30,8 +30,8 @@ from dicomkit.dimse.sync import find_patient_information, notify_availability
 from dicomkit.errors import QueryError, ValueFormatError
 from dicomkit.net.errors import ProtocolError, StatusError
 from dicomkit.samples import ct_series, write_series
+from dicomkit.serve import archive_provider
 from dicomkit.serve.availability_notices import AvailabilityNotice, instance_availability, read_notification
-from dicomkit.serve.dimse import archive_provider
 from dicomkit.serve.relevant_patient_information import PatientInformationRequest, patient_information
 from dicomkit.validation.validate import validate
 

@@ -48,7 +48,7 @@ from dicomkit.objects.performed_step import (
 )
 from dicomkit.objects.performed_step_lists import mpps_from_item
 from dicomkit.samples import ct_series, write_series
-from dicomkit.serve.dimse import archive_provider
+from dicomkit.serve import archive_provider
 from dicomkit.serve.performed_steps import (
     StepChange,
     mpps,

@@ -31,7 +31,8 @@ from dicomkit.dimse.print_classes import (
 from dicomkit.dimse.provider import Caller, Refused
 from dicomkit.objects.film_pixels import FilmPicture, make_image_item
 from dicomkit.serve.film_hierarchy import Hierarchy, Printer, PrintLimits
-from dicomkit.serve.printing_state import CLASSES, TRANSITIONS, Outcome, Rules, perform
+from dicomkit.serve.printing_rules import Outcome, Rules
+from dicomkit.serve.printing_state import CLASSES, TRANSITIONS, perform
 from dicomkit.values.tag import Tag
 
 CALLER = Caller("USER", "PRINTER", "127.0.0.1", 1)

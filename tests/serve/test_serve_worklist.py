@@ -28,7 +28,7 @@ from dicomkit.dimse.worklist import MODALITY_WORKLIST, WorklistMatches, worklist
 from dicomkit.dimse.worklist import find_worklist as operation
 from dicomkit.net.errors import StatusError
 from dicomkit.query import query, to_identifier
-from dicomkit.serve.dimse import archive_provider
+from dicomkit.serve import archive_provider
 from dicomkit.serve.modality_worklist import worklist
 from dicomkit.standard.worklist_keys import STEP_SEQUENCE
 
