@@ -109,14 +109,14 @@ def _storescu(port: int, files: list[Path], **environment: str) -> Callable[[], 
     return lambda: subprocess.run(line, check=True, env={**os.environ, **environment}, capture_output=True)
 
 
-def _into_empty(folder: Path, send: Callable[[], object]) -> Callable[[], object]:
-    """Delete the files of a folder, and send others into it."""
+def _emptying(folder: Path) -> Callable[[], object]:
+    """Delete the files of a folder, and let the disk come to rest: ext4 is slow to give new ones after that."""
 
     def work() -> None:
         for path in folder.rglob("*"):
             if path.is_file() and not path.name.startswith("."):
                 path.unlink()
-        send()
+        os.sync()
 
     return work
 
@@ -200,15 +200,12 @@ def _receiving(files: list[Path], folder: Path) -> Iterator[Case]:
     ):
         yield Case(
             f"Receive {len(files)} slices from storescu, to disk",
-            {
-                place.name: _into_empty(place, _storescu(port, files, **quick))
-                for place, port in zip(places, ports, strict=True)
-            },
+            {place.name: _storescu(port, files, **quick) for place, port in zip(places, ports, strict=True)},
             (Goal("storescp", 1), Goal("pynetdicom", 4)),
             reference="storescp",
             rounds=5,
-            note="files of the round before are deleted first, in all, after which ext4 is slow to give new ones for a"
-            " while (TMPDIR=/dev/shm takes the disk out); dicomkit also indexes what it stores",
+            note="into an empty folder, in all; dicomkit also indexes what it stores",
+            before={place.name: _emptying(place) for place in places},
         )
 
 
@@ -222,12 +219,13 @@ def _both(files: list[Path], folder: Path) -> Iterator[Case]:
         yield Case(
             f"Send {len(files)} slices to a server of one's own, to disk",
             {
-                "dicomkit": _into_empty(places[0], _ours(ports[0], files)),
-                "pynetdicom": _into_empty(places[1], _pynetdicom(ports[1], files)),
+                "dicomkit": _ours(ports[0], files),
+                "pynetdicom": _pynetdicom(ports[1], files),
             },
             (Goal("pynetdicom", 8),),
             reference="pynetdicom",
             rounds=5,
+            before={place.name: _emptying(place) for place in places},
         )
 
 

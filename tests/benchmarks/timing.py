@@ -28,7 +28,10 @@ class Goal:
 
 @dataclass(frozen=True)
 class Case:
-    """A piece of work, who can do it, and what to reach. Each callable does the work once."""
+    """A piece of work, who can do it, and what to reach. Each callable does the work once.
+
+    What has to be done before a peer can do it again, and is no part of the work, is in ``before``; it isn't timed.
+    """
 
     title: str
     peers: Mapping[str, Callable[[], object]]
@@ -36,6 +39,7 @@ class Case:
     reference: str = "pydicom"
     rounds: int = 7
     note: str = ""
+    before: Mapping[str, Callable[[], object]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,19 +62,27 @@ def measure(case: Case, rounds: int | None = None) -> Outcome:
     repeats: dict[str, int] = {}
     for name, work in case.peers.items():
         try:
+            _prepare(case, name)
             work()
+            _prepare(case, name)
             once = _timed(work, 1)
         except Exception as error:
             failures[name] = f"{type(error).__name__}: {error}"
             continue
-        repeats[name] = max(1, min(1000, round(_SHORTEST / max(once, 1e-7))))
+        repeats[name] = 1 if name in case.before else max(1, min(1000, round(_SHORTEST / max(once, 1e-7))))
     times: dict[str, list[float]] = {name: [] for name in repeats}
     names = list(repeats)
     for number in range(rounds or case.rounds):
         shift = number % max(1, len(names))
         for name in names[shift:] + names[:shift]:
+            _prepare(case, name)
             times[name].append(_timed(case.peers[name], repeats[name]))
     return Outcome(case, {name: median(values) for name, values in times.items()}, failures)
+
+
+def _prepare(case: Case, name: str) -> None:
+    if name in case.before:
+        case.before[name]()
 
 
 def _timed(work: Callable[[], object], repeats: int) -> float:
