@@ -159,9 +159,9 @@ class DataSet(Mapping[Any, Any]):
         """
         return walk(self)
 
-    def __contains__(self, key: object) -> bool:
+    def __contains__(self, key: Any) -> bool:
         try:
-            holder, last = holder_of(self, key)  # type: ignore[arg-type]
+            holder, last = holder_of(self, key)
             return holder is not None and (last is None or holder._has(Tag.of(last)))
         except ValueFormatError:
             return False
@@ -278,11 +278,11 @@ class DataSet(Mapping[Any, Any]):
         return self is other or equal(self, other)
 
     def __hash__(self) -> int:
-        if self._hash is None:
+        if (found := self._hash) is None:
             from dicomkit.dataset.equality import hash_of
 
-            object.__setattr__(self, "_hash", hash_of(self))
-        return self._hash  # type: ignore[return-value]
+            _put_hash(self, found := hash_of(self))
+        return found
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a DataSet never changes; use ds.assign({name}=...), which returns a new one")
@@ -357,15 +357,15 @@ class DataSet(Mapping[Any, Any]):
         return holder if last is None else holder._find(last)
 
     def _sorted_tags(self) -> tuple[Tag, ...]:
-        if self._tags is None:
+        if (found := self._tags) is None:
             tags: Iterable[Tag] = map(_tag_of_word, self._records.positions())
             if self._overlay:
                 several = set(tags)
                 for tag, element in self._overlay.items():
                     (several.discard if element is None else several.add)(tag if type(tag) is Tag else Tag(tag))
                 tags = several
-            _put_tags(self, tuple(sorted(tags)))
-        return self._tags  # type: ignore[return-value]
+            _put_tags(self, found := tuple(sorted(tags)))
+        return found
 
     def _missing(self, key: Any) -> MissingElementError:
         return show.missing(self, key, keywords)

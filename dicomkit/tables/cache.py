@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import pandas as pd
@@ -78,6 +79,6 @@ def _same(path: str, facts: tuple[Any, Any]) -> bool:
 
 def _require_pyarrow() -> None:
     try:
-        import pyarrow  # noqa: F401
+        import_module("pyarrow")
     except ImportError:
         raise MissingFeatureError("the cache of a scan", "parquet") from None
